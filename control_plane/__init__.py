@@ -1,0 +1,3 @@
+"""Proxenia: a federation gateway's control plane."""
+
+__version__ = "0.1.0"

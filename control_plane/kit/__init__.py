@@ -1,0 +1,1 @@
+"""Small pieces over the standard library that every layer may use."""

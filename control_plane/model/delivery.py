@@ -1,0 +1,25 @@
+"""What one gateway did with what it was sent. Acknowledged is not sent."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One resource version that Envoy refused, in Envoy's words."""
+
+    name: str
+    version: str
+    detail: str
+    at: float  # seconds since the epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The state of one xDS type on one gateway's stream; counts of resources."""
+
+    type_url: str
+    wanted: int  # resources that this gateway should have
+    in_flight: int  # sent, neither acknowledged nor refused yet
+    acknowledged: int
+    refused: tuple[Refusal, ...] = field(default=())
+    revision: int = 0  # the table revision that everything acknowledged covers

@@ -1,0 +1,83 @@
+"""What should be configured, one value per unit: made by ``plan``, read by ``translate``.
+
+Each value holds all that its Envoy resources are made of, so that translating one never looks at another.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from control_plane.model.bundle import Bundle
+from control_plane.model.gateway import Gateway
+from control_plane.model.grant import Capability
+from control_plane.model.identity import SpiffeId, TrustDomain
+from control_plane.model.node import Endpoint
+from control_plane.model.resource import Resource
+
+
+class UnitKind(StrEnum):
+    """The kinds of units; a unit is planned and translated on its own."""
+
+    IMPORT = "import"  # key: resource@organisation of a partner
+    EXPORT = "export"  # key: the name of a resource of ours
+    PARTNER = "partner"  # key: a partner's trust domain
+    GATEWAY = "gateway"  # key: a gateway's id
+
+
+class Unit(NamedTuple):
+    """What is recomputed as one."""
+
+    kind: UnitKind
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One address of one admitted node."""
+
+    node_id: str
+    organisation: TrustDomain
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """A partner's resource as our egress reaches it; no targets means that nothing may be sent now."""
+
+    resource: Resource
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What one identity may do at one resource; ``id`` is the grant's, and what the audit shows."""
+
+    id: str
+    capabilities: tuple[Capability, ...]  # empty: everything
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A resource of ours as our ingress offers it: identities not listed are denied."""
+
+    resource: Resource
+    allowed: tuple[tuple[SpiffeId, tuple[Policy, ...]], ...]  # sorted by identity; policies by id
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A partner's anchors and identities. ``bundle`` None: nothing of theirs is to be trusted."""
+
+    organisation: TrustDomain
+    bundle: Bundle | None
+    identities: tuple[SpiffeId, ...]  # of its admitted nodes, sorted
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Where one gateway of ours listens."""
+
+    gateway: Gateway
+
+
+Planned = Import | Export | Partner | Listeners
