@@ -22,9 +22,9 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent:
-    """A row of the audit. ``(reporter, row_id)`` identifies it: the same row arriving twice is stored once.
+    """A row of the audit, identified by ``(reporter, row_id)``: arriving twice, it is stored once.
 
-    ``reporter`` is the gateway (or ``control-plane``) that says so, taken from its certificate, never from the row.
+    ``reporter`` is the gateway (or ``control-plane``) that says so, by its certificate, never by the row.
     ``direction`` is ``ingress`` (a partner called us), ``egress`` (we called a partner) or empty.
     """
 

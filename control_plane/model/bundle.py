@@ -9,9 +9,9 @@ from control_plane.model.problem import InvalidValueError
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """CA certificates (PEM, one each) of ``organisation``; an empty bundle means that trust was withdrawn.
+    """CA certificates (PEM, one each) of ``organisation``; an empty bundle: trust was withdrawn.
 
-    That each text is a CA certificate and nothing else is checked by ``pki.bundle`` before one of these is stored.
+    That each text is a CA certificate and nothing else is checked by ``pki.bundle`` before it is stored.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}

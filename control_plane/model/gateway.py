@@ -9,7 +9,7 @@ from control_plane.model.node import Endpoint, check_text
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """One Envoy of ours, as its agent announced it: where it listens for partners and for our applications."""
+    """One Envoy of ours, as its agent announced it: where it listens for partners and applications."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 

@@ -25,7 +25,9 @@ class Capability:
     def __post_init__(self) -> None:
         for method in self.methods:
             if not _METHOD.match(method):
-                raise InvalidValueError("bad_method", f"expected an HTTP method in capitals, got {shown(method)}")
+                raise InvalidValueError(
+                    "bad_method", f"expected an HTTP method in capitals, got {shown(method)}"
+                )
         segments = self.path.split("/")
         if len(self.path) > MAX_TEXT or not _PATH.match(self.path) or {".", ".."} & set(segments):
             raise InvalidValueError(

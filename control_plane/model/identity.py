@@ -59,8 +59,8 @@ class TrustDomain(_Name):
         if len(value) > MAX_TRUST_DOMAIN or not _TRUST_DOMAIN.match(value) or ".." in value:
             raise InvalidValueError(
                 "bad_trust_domain",
-                f"expected a trust domain (lower-case letters, digits, '.', '-', '_', at most {MAX_TRUST_DOMAIN}"
-                f" characters), got {shown(value)}",
+                "expected a trust domain (lower-case letters, digits, '.', '-', '_',"
+                f" at most {MAX_TRUST_DOMAIN} characters), got {shown(value)}",
             )
 
 
@@ -101,7 +101,7 @@ class SpiffeId(_Name):
 
 
 class ResourceName(_Name):
-    """A resource's name within its organisation: one DNS label, so that ``name.organisation`` is a host name."""
+    """A resource's name in its organisation: one DNS label, so ``name.organisation`` is a host name."""
 
     __slots__ = ()
 

@@ -24,7 +24,7 @@ def check_text(what: str, value: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An address to connect to. ``priority`` 0 is tried first (as SRV); ``weight`` shares within a priority."""
+    """An address. ``priority`` 0 is tried first (as SRV); ``weight`` shares within a priority."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -41,9 +41,13 @@ class Endpoint:
                 "bad_address", f"expected an IP address, got {shown(self.host)}"
             ) from error
         if "%" in self.host:
-            raise InvalidValueError("bad_address", f"expected an address without a zone, got {shown(self.host)}")
+            raise InvalidValueError(
+                "bad_address", f"expected an address without a zone, got {shown(self.host)}"
+            )
         if not 1 <= self.port <= MAX_PORT:
-            raise InvalidValueError("bad_port", f"expected a port from 1 to {MAX_PORT}, got {shown(self.port)}")
+            raise InvalidValueError(
+                "bad_port", f"expected a port from 1 to {MAX_PORT}, got {shown(self.port)}"
+            )
         if not 0 <= self.priority < 128:  # noqa: PLR2004 - Envoy: priorities 0 to 127
             raise InvalidValueError("bad_priority", f"expected 0 to 127, got {shown(self.priority)}")
         if not 1 <= self.weight <= MAX_PORT:
@@ -78,8 +82,8 @@ class Node:
         if self.spiffe_id.trust_domain != self.organisation:
             raise InvalidValueError(
                 "foreign_identity",
-                f"expected an identity of {self.organisation}, got {self.spiffe_id}: an organisation speaks only"
-                " for its own trust domain",
+                f"expected an identity of {self.organisation}, got {shown(self.spiffe_id)}: an organisation"
+                " speaks only for its own trust domain",
             )
         if not 1 <= len(self.endpoints) <= MAX_ENDPOINTS:
             raise InvalidValueError(

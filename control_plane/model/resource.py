@@ -40,7 +40,8 @@ class Resource:
         check_text("a description", self.description)
         if self.nodes and self.upstreams:
             raise InvalidValueError(
-                "nodes_and_upstreams", "expected nodes (a partner's resource) or upstreams (our own), got both"
+                "nodes_and_upstreams",
+                "expected nodes (a partner's resource) or upstreams (our own), got both",
             )
         if len(self.upstreams) > MAX_UPSTREAMS or len(self.nodes) > 10 * MAX_TEXT:
             raise InvalidValueError("too_many_nodes", f"expected at most {MAX_UPSTREAMS} upstreams")

@@ -15,7 +15,7 @@ VERSION_BYTES = 6  # 8 base64 characters: short, since Envoy repeats every versi
 
 @dataclass(frozen=True, slots=True)
 class XdsResource:
-    """``body`` is the serialised message; ``version`` is made of its bytes, so replicas agree without talking.
+    """``body`` is the serialised message; ``version`` is made of its bytes: replicas agree without talking.
 
     ``scope`` is empty for what every gateway sees, else the id of the only gateway that may see it.
     """

@@ -1,1 +1,1 @@
-"""What the core needs from the outside, as Protocols of at most six methods; adapters know these, never each other."""
+"""What the core needs from outside, as small Protocols; adapters know these, never each other."""

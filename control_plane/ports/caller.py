@@ -8,7 +8,7 @@ from control_plane.model.identity import SpiffeId
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """``spiffe_id`` is from the client certificate; None on the 0600 unix socket, whose user may speak for any gateway."""
+    """``spiffe_id`` is from the certificate; None on the 0600 socket, whose user speaks for any gateway."""
 
     spiffe_id: SpiffeId | None
 
@@ -16,5 +16,6 @@ class Caller:
 UnaryHandler = Callable[[bytes, Caller], Awaitable[bytes]]
 """One method of the agent's service: JSON or JSON lines in, JSON out.
 
-Raises InvalidValueError (INVALID_ARGUMENT), ForbiddenError (PERMISSION_DENIED), UnavailableError (UNAVAILABLE).
+Raises InvalidValueError (INVALID_ARGUMENT), ForbiddenError (PERMISSION_DENIED), UnavailableError
+(UNAVAILABLE).
 """

@@ -20,7 +20,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One change of one object. ``expected`` is the revision that the caller saw (ConflictError when it moved on)."""
+    """One change of one object. ``expected``: the revision that the caller saw (else ConflictError)."""
 
     kind: Kind
     key: str
@@ -53,8 +53,10 @@ class Objects(Protocol):
     async def get(self, kind: Kind, key: str) -> Stored | None:
         """One object, or None."""
 
-    async def page(self, kind: Kind, *, after: str = "", limit: int = 100, organisation: str = "") -> list[Stored]:
-        """At most ``limit`` objects with keys greater than ``after``, in key order; optionally of one organisation."""
+    async def page(
+        self, kind: Kind, *, after: str = "", limit: int = 100, organisation: str = ""
+    ) -> list[Stored]:
+        """At most ``limit`` objects with keys after ``after``, in key order; of one organisation."""
 
     async def changes(self, since: int) -> Change:
         """What is different now from ``since``, each object once; from 0: everything that exists."""

@@ -1,6 +1,5 @@
 """Where finished Envoy resources go."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -27,4 +26,4 @@ class Publisher(Protocol):
     """The board of the delta ADS server."""
 
     def publish(self, publication: Publication) -> None:
-        """Make this what gateways should have; returns at once, streams follow. Unchanged versions are ignored."""
+        """Make this what gateways should have; returns at once. Unchanged versions are ignored."""

@@ -1,0 +1,1 @@
+"""The only place that knows every part: settings, composition, the processes and the demo."""

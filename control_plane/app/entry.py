@@ -1,0 +1,62 @@
+"""What the command line starts: each function runs one process until it ends and returns its exit code."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+
+from control_plane.app.settings import Settings, SettingsError, load
+from control_plane.observe import log
+
+USAGE = 2  # exit code of a command that cannot run with what it was given
+
+
+def _run(
+    main: Callable[[Settings], Coroutine[None, None, int]],
+    config: Path | None,
+    overrides: Mapping[str, object],
+) -> int:
+    log.configure()
+    try:
+        return _loop(main(load(config, overrides)))
+    except SettingsError as error:
+        for line in error.lines:
+            print(f"proxenia: {line}", file=sys.stderr)  # noqa: T201 - the command's answer
+        return USAGE
+
+
+def _loop(main: Coroutine[None, None, int]) -> int:
+    try:
+        import uvloop  # noqa: PLC0415 - an accelerator that may be missing
+    except ImportError:
+        return asyncio.run(main)
+    return uvloop.run(main)
+
+
+def up(*, config: Path | None, overrides: Mapping[str, object]) -> int:
+    """PostgreSQL, control plane and one gateway."""
+    from control_plane.app.up import run  # noqa: PLC0415 - each process loads only its own parts
+
+    return _run(run, config, overrides)
+
+
+def serve(*, config: Path | None, overrides: Mapping[str, object]) -> int:
+    """The control plane."""
+    from control_plane.app.serve import run  # noqa: PLC0415 - each process loads only its own parts
+
+    return _run(run, config, overrides)
+
+
+def gateway_run(*, config: Path | None, overrides: Mapping[str, object]) -> int:
+    """The agent beside one Envoy."""
+    from control_plane.app.gateway import run  # noqa: PLC0415 - each process loads only its own parts
+
+    return _run(run, config, overrides)
+
+
+def demo(*, check: bool, output: str, directory: Path | None) -> int:
+    """Three organisations on this machine."""
+    from control_plane.app.demo.run import run  # noqa: PLC0415 - each process loads only its own parts
+
+    log.configure()
+    return asyncio.run(run(check=check, as_json=output == "json", directory=directory))

@@ -1,0 +1,26 @@
+"""``proxenia gateway run``: settings to the agent's own configuration."""
+
+from pathlib import Path
+
+from control_plane.app.settings import Settings, parse_listen
+from control_plane.app.up import prepare_state
+from control_plane.gateway.agent import AgentConfig, run_agent
+
+
+async def run(settings: Settings) -> int:
+    """Run the agent until it is told to stop."""
+    prepare_state(settings)
+    settings.gateway_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return await run_agent(
+        AgentConfig(
+            gateway_id=settings.gateway_id,
+            trust_domain=settings.trust_domain,
+            directory=settings.gateway_dir,
+            control_plane=settings.control_plane_target,
+            ingress=parse_listen(settings.ingress_listen),
+            egress=parse_listen(settings.egress_listen),
+            envoy=Path(settings.envoy) if settings.envoy else None,
+            concurrency=settings.envoy_concurrency,
+            drain_seconds=settings.drain_seconds,
+        )
+    )
