@@ -58,11 +58,14 @@ class Site:
 class Organisation:
     """``proxenia up`` with the first site, ``proxenia gateway run`` for each further one."""
 
-    def __init__(self, trust_domain: str, directory: Path, *, sites: int) -> None:
+    def __init__(
+        self, trust_domain: str, directory: Path, *, sites: int, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.trust_domain = TrustDomain(trust_domain)
         self.name = trust_domain.partition(".")[0]
         self.state_dir = directory / self.name
         self.sites = [Site(f"{self.name}-{number}") for number in range(1, sites + 1)]
+        self._settings = settings or {}
         self._children: dict[str, asyncio.Task[None]] = {}
         self._http: aiohttp.ClientSession | None = None
 
@@ -70,7 +73,7 @@ class Organisation:
         self.state_dir.mkdir(mode=0o711)
         self._http = aiohttp.ClientSession(
             connector=aiohttp.UnixConnector(str(self.state_dir / "run" / "admin.sock")),
-            timeout=aiohttp.ClientTimeout(total=10),
+            timeout=aiohttp.ClientTimeout(total=60),
         )
         self._start("up", self.sites[0], "up")
         return self
@@ -92,6 +95,7 @@ class Organisation:
             "PROXENIA_CIRCUIT_OPEN_SECONDS": "2",  # 30 by default: nobody wants to watch that
             "PROXENIA_DRAIN_SECONDS": "0.5",
             "PROXENIA_ENVOY_CONCURRENCY": "1",
+            **self._settings,
         }
         kept = {key: value for key, value in os.environ.items() if not key.startswith("PROXENIA_")}
         command = Command(
@@ -169,26 +173,29 @@ class Organisation:
 
     async def get(self, path: str, *, api: bool = True, **query: str) -> dict[str, Any]:
         """Read from the admin API."""
-        return await self._call("GET", path, None, query, api=api)
+        return await self._call("GET", path, {"params": query}, api=api)
 
     async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Write through the admin API."""
-        return await self._call("POST", path, body, {})
+        return await self._call("POST", path, {"json": body})
+
+    async def patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Change a part of an object."""
+        return await self._call("PATCH", path, {"json": body})
+
+    async def bulk(self, path: str, lines: str) -> dict[str, Any]:
+        """Upsert many objects at once, one JSON document a line."""
+        kind = {"content-type": "application/x-ndjson"}
+        return await self._call("POST", path, {"data": lines.encode(), "headers": kind})
 
     async def _call(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None,
-        query: Mapping[str, str],
-        *,
-        api: bool = True,
+        self, method: str, path: str, request: dict[str, Any], *, api: bool = True
     ) -> dict[str, Any]:
         if self._http is None:
             message = f"{self.name} is not running"
             raise DemoError(message)
         url = f"http://localhost{'/api/v1' if api else ''}{path}"
-        async with self._http.request(method, url, json=body, params=query) as answer:
+        async with self._http.request(method, url, **request) as answer:
             text = await answer.text()
             if not answer.ok:
                 message = f"{self.name}: {method} {path} answered {answer.status}: {text[:300]}"

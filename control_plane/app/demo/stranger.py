@@ -3,9 +3,18 @@
 import asyncio
 import ssl
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import randbits
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from control_plane.app.demo.organisation import DemoError
+from control_plane.model.identity import SpiffeId
+from control_plane.pki import sign, template
+from control_plane.pki.certificate import to_pem
+from control_plane.pki.template import SERIAL_BITS
 
 CLAIMED = "spiffe://novgorod.example/gateway/novgorod-1"
 
@@ -36,4 +45,21 @@ async def knock(port: int) -> str:
 
 def _context(directory: Path) -> ssl.SSLContext:
     """Client TLS with a certificate that a CA of our own signed for somebody else's name."""
-    raise NotImplementedError
+    now, serial = datetime.now(UTC), randbits(SERIAL_BITS) | 1 << (SERIAL_BITS - 1)
+    spiffe_id, day = SpiffeId(CLAIMED), timedelta(days=1)
+    root_key, key = generate_private_key(SECP256R1()), generate_private_key(SECP256R1())
+    authority = template.root(
+        spiffe_id.trust_domain, root_key.public_key(), serial=serial, now=now, lifetime=day
+    )
+    root = sign.self_signed(authority, root_key)
+    leaf = template.leaf(spiffe_id, key.public_key(), serial=serial ^ 1, now=now, lifetime=day / 2)
+    chain = to_pem([sign.signed(leaf, root, root_key), root])
+    file = directory / "stranger.pem"
+    file.touch(mode=0o600)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    file.write_text(private + chain, encoding="ascii")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # the stranger does not care whom it attacks
+    context.load_cert_chain(file)
+    return context
