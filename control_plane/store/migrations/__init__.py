@@ -1,0 +1,1 @@
+"""The schema's history, for alembic: plain SQL in ``versions``, one file per revision."""

@@ -1,0 +1,1 @@
+"""One file per revision, named ``v<revision>_<what>.py``."""

@@ -1,0 +1,163 @@
+"""Connections to PostgreSQL, each use with a deadline, and every failure as one of the ports' errors.
+
+Nothing is connected before the first use, and a connection that died is replaced at the next use: after the
+server was away, the first call that succeeds is the recovery. Nothing is tried twice here; only the caller
+knows whether that is harmless.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import asyncpg
+
+from control_plane.model.problem import InvalidValueError
+from control_plane.ports.errors import UnavailableError
+from control_plane.store.binaries import MIN_MAJOR
+from control_plane.store.errors import UnusableDatabaseError
+
+MAX_CONNECTIONS = 10
+COMMAND_TIMEOUT = 8.0  # seconds; a server that has vanished is noticed within ten
+ACQUIRE_TIMEOUT = 5.0  # seconds; includes connecting
+SESSION = {
+    "application_name": "proxenia",
+    "timezone": "UTC",
+    "statement_timeout": "30s",  # the server's own end to what no client waits for any more
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "10s",  # a stuck replica must not hold up the writers
+}
+
+# What going away, being started, being full, or giving up on a lock looks like. Not in the list, and so a
+# defect that must show: syntax errors, missing tables, wrong arguments.
+UNAVAILABLE = (
+    OSError,  # connection refused, no such socket; TimeoutError is one
+    asyncpg.PostgresConnectionError,  # class 08
+    asyncpg.OperatorInterventionError,  # class 57: shutdown, crash, starting up, cancelled
+    asyncpg.InsufficientResourcesError,  # class 53: too many connections, disk full
+    asyncpg.TransactionRollbackError,  # class 40: deadlock, serialisation
+    asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,  # a standby, or a disk that was made read-only
+    asyncpg.InvalidAuthorizationSpecificationError,  # class 28
+    asyncpg.InvalidCatalogNameError,  # the database does not exist (yet)
+)
+
+
+@contextmanager
+def mapped() -> Iterator[None]:
+    """Turn asyncpg's exceptions into the ports', with the cause chained."""
+    try:
+        yield
+    except asyncpg.DataError:  # client side; an InterfaceError, but about a value
+        raise
+    except UNAVAILABLE as error:
+        raise UnavailableError(f"the database does not answer: {_said(error)}") from error
+    except asyncpg.InterfaceError as error:  # "connection is closed", in many words
+        raise UnavailableError(f"the connection to the database is gone: {_said(error)}") from error
+    except (asyncpg.UntranslatableCharacterError, asyncpg.CharacterNotInRepertoireError) as error:
+        raise InvalidValueError(
+            "bad_text", f"expected text without NUL characters, got some: {_said(error)}"
+        ) from error
+
+
+@contextmanager
+def _committing() -> Iterator[None]:
+    """Say so when the answer to a commit was lost: the change may have happened."""
+    try:
+        yield
+    except (*UNAVAILABLE, asyncpg.InterfaceError) as error:
+        raise UnavailableError(
+            "the connection was lost while the change was committed: look whether it took effect "
+            f"before trying again ({_said(error)})"
+        ) from error
+
+
+def _said(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+class Pool:
+    """At most ten connections; an async context manager."""
+
+    def __init__(self, dsn: str, *, max_connections: int = MAX_CONNECTIONS) -> None:
+        self._dsn = dsn
+        self._max = max_connections
+        self._pool: asyncpg.Pool | None = None
+
+    async def __aenter__(self) -> Self:
+        self._pool = asyncpg.create_pool(
+            self._dsn,
+            min_size=0,
+            max_size=self._max,
+            timeout=ACQUIRE_TIMEOUT,
+            command_timeout=COMMAND_TIMEOUT,
+            server_settings=SESSION,
+            reset=_nothing_to_reset,
+        )
+        await self._pool
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.terminate()  # at once: who waits for an answer gets UnavailableError
+            self._pool = None
+
+    async def check(self) -> None:
+        """Raise UnavailableError when there is no answer, UnusableDatabaseError when it is no use to us."""
+        async with self.connection() as connection:
+            await check_server(connection)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """Lend a connection for single statements."""
+        if self._pool is None:
+            raise UnavailableError("the database is not open")
+        with mapped():
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT) as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
+        """Commit what the block does, or, when it raises, change nothing."""
+        async with self.connection() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                yield connection
+            except BaseException:
+                if not connection.is_closed():
+                    await transaction.rollback()
+                raise
+            with _committing():
+                await transaction.commit()
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[asyncpg.Connection]:
+        """Lend a connection whose statements all see the same moment."""
+        async with (
+            self.connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield connection
+
+
+async def _nothing_to_reset(_connection: Any) -> None:  # noqa: ANN401 - asyncpg's proxy type is private
+    """Save a round trip at every return: no code here leaves settings, locks or listeners behind."""
+
+
+async def check_server(connection: asyncpg.Connection) -> None:
+    """Raise UnusableDatabaseError when this server is too old or stores text in another encoding."""
+    version = connection.get_server_version()
+    if version.major < MIN_MAJOR:
+        raise UnusableDatabaseError(
+            f"expected PostgreSQL {MIN_MAJOR} or newer, got {version.major}.{version.minor}: upgrade it"
+        )
+    encoding = await connection.fetchval("SHOW server_encoding")
+    if encoding != "UTF8":
+        raise UnusableDatabaseError(
+            f"expected a database with encoding UTF8, got {encoding}: "
+            "make one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+        )
