@@ -1,0 +1,93 @@
+"""Every limit and delay of the generated Envoy configuration, as a named setting with a safe default."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from control_plane.model.identity import shown
+from control_plane.model.node import MAX_TEXT
+from control_plane.model.problem import InvalidValueError
+
+_DAY = 86_400
+_NUMBERS: dict[str, tuple[float, float]] = {
+    "circuit_failures": (1, 1_000),
+    "circuit_interval": (0.1, 60),
+    "circuit_open": (0.1, _DAY),
+    "circuit_open_max": (0.1, _DAY),
+    "connect_timeout": (0.05, 60),
+    "handshake_timeout": (0.1, 60),
+    "request_headers_timeout": (0.1, 300),
+    "request_timeout": (0.05, _DAY),
+    "stream_idle_timeout": (1, _DAY),
+    "max_connection_duration": (1, _DAY),
+    "drain_timeout": (0, 600),
+    "keepalive_interval": (0.1, 300),
+    "keepalive_timeout": (0.1, 60),
+    "fetch_timeout": (0.1, 60),
+    "retries": (0, 10),
+    "retry_budget_percent": (0, 100),
+    "retry_concurrency": (1, 100_000),
+    "max_connections": (1, 1_000_000),
+    "max_pending_requests": (1, 1_000_000),
+    "max_requests": (1, 10_000_000),
+    "max_streams": (1, 100_000),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """Times are seconds; sizes are counts. Paths are relative to Envoy's working directory."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    # The circuit to one node: so many failures in a row open it, for ``open`` x openings, at most ``max``.
+    circuit_failures: int = 5
+    circuit_interval: float = 1.0  # how often Envoy looks whether a circuit may close again
+    circuit_open: float = 30.0
+    circuit_open_max: float = 300.0
+
+    connect_timeout: float = 1.0
+    handshake_timeout: float = 10.0  # a caller's TLS handshake at our ingress
+    request_headers_timeout: float = 10.0  # until a caller has sent its headers
+    request_timeout: float = 60.0  # until a whole answer is there; streams (gRPC, events) have none
+    stream_idle_timeout: float = 300.0  # without a byte in either direction
+    max_connection_duration: float = 600.0  # connections are renewed, so that what changed is seen by all
+    drain_timeout: float = 5.0
+    keepalive_interval: float = 5.0  # HTTP/2 pings: a partner's machine that vanished is noticed
+    keepalive_timeout: float = 3.0
+    fetch_timeout: float = 5.0  # how long one cluster may wait for its endpoints and trust
+
+    retries: int = 3
+    # Half of all requests may be retries at a time: of two nodes one can die. A small deployment always may.
+    retry_budget_percent: int = 50
+    retry_concurrency: int = 100
+
+    max_connections: int = 1_024  # of one gateway to one resource
+    max_pending_requests: int = 1_024
+    max_requests: int = 8_192
+    max_streams: int = 100  # concurrent requests on one HTTP/2 connection
+
+    access_log: str = "log/access.jsonl"
+    listener_log: str = "log/listener.jsonl"
+    own_certificate: str = "sds/own.json"  # the agent's SDS file; Envoy watches its directory
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _NUMBERS.items():
+            value = getattr(self, name)
+            if not low <= value <= high:  # also refuses NaN
+                raise InvalidValueError("bad_tuning", f"expected {name} from {low} to {high}, got {value}")
+        if self.circuit_open_max < self.circuit_open:
+            raise InvalidValueError(
+                "bad_tuning",
+                f"expected circuit_open_max from circuit_open ({self.circuit_open}), got {self.circuit_open_max}",
+            )
+        for path in (self.access_log, self.listener_log, self.own_certificate):
+            _check_path(path)
+
+
+def _check_path(path: str) -> None:
+    """A file in a folder of Envoy's working directory; never one elsewhere."""
+    parts = path.split("/")
+    if len(path) > MAX_TEXT or not path.isprintable() or len(parts) < 2 or {"", ".", ".."} & set(parts):  # noqa: PLR2004 - folder and file
+        raise InvalidValueError(
+            "bad_tuning", f"expected a relative path such as log/a.jsonl, got {shown(path)}"
+        )

@@ -1,0 +1,1 @@
+"""Pure decisions: from nodes, agreements, bundles, resources and grants to what should be configured."""

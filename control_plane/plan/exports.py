@@ -1,0 +1,89 @@
+"""A resource of ours as partners may use it: grants expanded to the exact identities of registered nodes."""
+
+from collections.abc import Iterable, Iterator
+
+from control_plane.model.federation import Export, Policy
+from control_plane.model.grant import Grant
+from control_plane.model.identity import SpiffeId
+from control_plane.model.problem import Problem
+from control_plane.plan.world import World
+
+
+def plan_export(world: World, name: str) -> tuple[Export | None, tuple[Problem, ...]]:
+    """Whoever is not listed is denied; listed is who is granted, registered, enabled and of an open partner.
+
+    A grant to one exact id is no exception: the list that Envoy compares with is made from the registry.
+    """
+    resource = world.resources.get(f"{name}@{world.own}")
+    grants = world.grant_book.on(name)
+    problems = [problem for grant in grants for problem in _faults(world, grant, exists=resource is not None)]
+    if resource is None:
+        return None, tuple(problems)
+    subject = f"resource {resource.key}"
+    if resource.nodes:
+        problems.append(
+            Problem(
+                subject,
+                "nodes_on_own_resource",
+                "expected upstreams, got nodes, which only partners' resources have; they are ignored",
+                "remove the nodes",
+            )
+        )
+    if not resource.upstreams:
+        problems.append(
+            Problem(
+                subject,
+                "no_upstream",
+                "it has no upstreams: callers get 503",
+                "say where the service listens",
+            )
+        )
+    allowed: dict[SpiffeId, list[Policy]] = {}
+    for grant in grants:
+        if grant.enabled and grant.organisation != world.own and world.open(grant.organisation):
+            policy = Policy(grant.id, grant.capabilities)
+            for identity in _covered(world, grant):
+                allowed.setdefault(identity, []).append(policy)
+    rows = tuple((identity, tuple(allowed[identity])) for identity in sorted(allowed))
+    return Export(resource, rows), tuple(problems)
+
+
+def _covered(world: World, grant: Grant) -> Iterable[SpiffeId]:
+    """The registered identities that ``grant`` covers; an exact subject is looked up, not searched for."""
+    registered = world.identities_of.get(grant.organisation, {})
+    if grant.subject.startswith("spiffe://") and not grant.subject.endswith("/*"):
+        identity = SpiffeId(grant.subject)
+        return (identity,) if identity in registered else ()
+    return [identity for identity in registered if grant.covers(identity)]
+
+
+def _faults(world: World, grant: Grant, *, exists: bool) -> Iterator[Problem]:
+    subject = f"grant {grant.id}"
+    if not exists:
+        yield Problem(
+            subject,
+            "unknown_resource",
+            f"it is for {grant.resource}, which we do not offer",
+            "add the resource, or delete the grant",
+        )
+    if grant.organisation == world.own:
+        yield Problem(
+            subject,
+            "grant_to_ourselves",
+            f"expected a partner as subject, got {grant.subject}: grants are for other organisations",
+            "delete the grant",
+        )
+    elif grant.organisation not in world.agreements:
+        yield Problem(
+            subject,
+            "unknown_partner",
+            f"there is no agreement with {grant.organisation}",
+            "add the agreement, or correct the subject",
+        )
+    elif grant.enabled and not _covered(world, grant):
+        yield Problem(
+            subject,
+            "covers_nobody",
+            f"no enabled node of {grant.organisation} is covered by {grant.subject}",
+            "register the node, or correct the subject",
+        )

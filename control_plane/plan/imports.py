@@ -1,0 +1,79 @@
+"""A partner's resource as our egress reaches it: the addresses of the admitted nodes that serve it."""
+
+from collections.abc import Iterable, Iterator
+
+from control_plane.model.federation import Import, Target
+from control_plane.model.node import Node
+from control_plane.model.problem import Problem
+from control_plane.model.resource import Resource
+from control_plane.plan.world import World
+
+_NAMED = 5  # nodes that one problem lists
+
+
+def plan_import(world: World, key: str) -> tuple[Import | None, tuple[Problem, ...]]:
+    """Targets in a fixed order; none while the partner is closed, so that callers get 503 and not 404."""
+    resource = world.resources.get(key)
+    if resource is None or resource.organisation == world.own:
+        return None, ()
+    subject = f"resource {key}"
+    problems = list(_misdescribed(world, resource, subject))
+    if not world.open(resource.organisation):
+        return Import(resource, ()), tuple(problems)
+    serving = [node for node in _serving(world, resource) if node.enabled]
+    targets: dict[tuple[str, int], Target] = {}
+    for node in serving:
+        for endpoint in node.endpoints:  # of two nodes at one address the first stays: Envoy drops one too
+            target = Target(node.node_id, node.organisation, endpoint)
+            targets.setdefault((endpoint.host, endpoint.port), target)
+    if not targets:
+        problems.append(
+            Problem(
+                subject,
+                "no_node",
+                f"no enabled node of {resource.organisation} serves it: callers get 503",
+                "add or enable a node",
+            )
+        )
+    problems.extend(_conflicts(world, serving))
+    return Import(resource, tuple(targets.values())), tuple(problems)
+
+
+def _serving(world: World, resource: Resource) -> Iterable[Node]:
+    nodes = world.nodes_of.get(resource.organisation, {})
+    ids = resource.nodes or nodes
+    return [nodes[node_id] for node_id in sorted(ids) if node_id in nodes]
+
+
+def _misdescribed(world: World, resource: Resource, subject: str) -> Iterator[Problem]:
+    if resource.upstreams:
+        yield Problem(
+            subject,
+            "upstreams_of_partner",
+            "expected nodes of the partner, got upstreams, which only our own resources have: ignored",
+            "remove the upstreams",
+        )
+    nodes = world.nodes_of.get(resource.organisation, {})
+    missing = [node_id for node_id in resource.nodes if node_id not in nodes]
+    if missing:
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        yield Problem(
+            subject,
+            "unknown_node",
+            f"it names nodes that {resource.organisation} does not have: {', '.join(missing[:_NAMED])}{more}",
+            "add the nodes, or take them out of the resource",
+        )
+
+
+def _conflicts(world: World, serving: Iterable[Node]) -> Iterator[Problem]:
+    """Two nodes at one address: no danger, as each is held to its own anchors, but one must be wrong."""
+    for node in serving:
+        for endpoint in node.endpoints:
+            others = world.holders.of((endpoint.host, endpoint.port)) - {node.key}
+            if others:
+                yield Problem(
+                    f"node {node.key}",
+                    "address_conflict",
+                    f"{endpoint.host} port {endpoint.port} is also the address of {min(others)}",
+                    "correct one of them; where the identity does not fit, every handshake fails",
+                )

@@ -1,0 +1,214 @@
+"""All objects in memory, indexed by what refers to them, so that a change names exactly the units it touches.
+
+The cost of ``apply`` depends on the change and on what refers to it, never on how many objects there are.
+A property test holds this bookkeeping against a world built from nothing.
+"""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from control_plane.model.agreement import Agreement
+from control_plane.model.bundle import Bundle
+from control_plane.model.change import Item, Kind
+from control_plane.model.federation import Unit, UnitKind
+from control_plane.model.gateway import Gateway
+from control_plane.model.grant import Grant
+from control_plane.model.identity import ObjectId, SpiffeId, TrustDomain
+from control_plane.model.node import Endpoint, Node
+from control_plane.model.problem import Problem
+from control_plane.model.resource import Resource
+from control_plane.plan.admit import admit, closed_because
+from control_plane.plan.index import Index
+from control_plane.plan.references import Catalogue, GrantBook
+
+Address = tuple[str, int]
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class World:
+    """What the store holds. Read its dictionaries freely; only ``apply`` changes them."""
+
+    def __init__(self, own: TrustDomain) -> None:
+        self.own = own
+        self.nodes: dict[str, Node] = {}
+        self.agreements: dict[str, Agreement] = {}
+        self.bundles: dict[str, Bundle] = {}
+        self.resources: dict[str, Resource] = {}
+        self.grants: dict[str, Grant] = {}
+        self.gateways: dict[str, Gateway] = {}
+        # Partners only: our own nodes are no part of what we offer or reach.
+        self.nodes_of: dict[TrustDomain, dict[ObjectId, Node]] = {}
+        self.identities_of: dict[TrustDomain, dict[SpiffeId, int]] = {}  # how many enabled nodes carry each
+        self.holders: Index[Address, str] = Index()  # enabled nodes by address
+        self.catalogue = Catalogue()
+        self.grant_book = GrantBook()
+
+    def apply(self, items: Iterable[Item]) -> set[Unit]:
+        """Take over ``items`` in their order; the units that have to be planned again."""
+        dirty: set[Unit] = set()
+        for item in items:
+            self._take(item, dirty)
+        return dirty
+
+    def known(self, organisation: TrustDomain) -> bool:
+        """Whether anything at all is said about this partner."""
+        return (
+            organisation in self.agreements
+            or organisation in self.bundles
+            or organisation in self.nodes_of
+            or organisation in self.catalogue
+        )
+
+    def open(self, organisation: TrustDomain) -> bool:
+        """Whether traffic from and to this partner may pass at all."""
+        return self.closed_because(organisation) is None
+
+    def closed_because(self, organisation: TrustDomain) -> Problem | None:
+        """Why nothing passes from and to this partner, or None."""
+        return closed_because(organisation, self.agreements.get(organisation), self.bundles.get(organisation))
+
+    def admission(self, node_key: str) -> Problem | None:
+        """Why this node gets no traffic, or None when it is admitted."""
+        node = self.nodes.get(node_key)
+        if node is None:
+            return Problem(f"node {node_key}", "node_unknown", "there is no such node", "add it")
+        if node.organisation == self.own:
+            return Problem(
+                f"node {node_key}",
+                "own_node",
+                "it is ours: our own nodes are not reached through the federation",
+            )
+        return admit(node, self.agreements.get(node.organisation), self.bundles.get(node.organisation))
+
+    def _take(self, item: Item, dirty: set[Unit]) -> None:
+        match item:
+            case Item(Kind.NODE, key, Node() | None as node):
+                self._node(key, node, dirty)
+            case Item(Kind.RESOURCE, key, Resource() | None as resource):
+                self._resource(key, resource, dirty)
+            case Item(Kind.GRANT, key, Grant() | None as grant):
+                self._grant(key, grant, dirty)
+            case Item(Kind.AGREEMENT, key, Agreement() | None as agreement):
+                self._trust(self.agreements, TrustDomain(key), agreement, dirty)
+            case Item(Kind.BUNDLE, key, Bundle() | None as bundle):
+                self._trust(self.bundles, TrustDomain(key), bundle, dirty)
+            case Item(Kind.GATEWAY, key, Gateway() | None as gateway):
+                _put(self.gateways, key, gateway)
+                dirty.add(Unit(UnitKind.GATEWAY, key))
+            case _:
+                raise TypeError(f"expected a value of kind {item.kind}, got {type(item.value).__name__}")
+
+    def _node(self, key: str, new: Node | None, dirty: set[Unit]) -> None:
+        old = self.nodes.get(key)
+        node = new or old
+        if node is None or old == new:
+            return
+        _put(self.nodes, key, new)
+        if node.organisation == self.own:
+            return
+        if (old is None) != (new is None):
+            was_known = self.known(node.organisation)
+            self._enlist(node, new)
+            dirty.update(Unit(UnitKind.IMPORT, name) for name in self.catalogue.naming(key))
+            if was_known != self.known(node.organisation):
+                dirty.add(Unit(UnitKind.PARTNER, node.organisation))
+        else:
+            self._enlist(node, new)
+        self._addresses(node, _served(old), _served(new), dirty)
+        was, now = _carried(old), _carried(new)
+        if was != now:
+            self._identity(was, -1, dirty)
+            self._identity(now, +1, dirty)
+
+    def _enlist(self, node: Node, new: Node | None) -> None:
+        siblings = self.nodes_of.setdefault(node.organisation, {})
+        _put(siblings, node.node_id, new)
+        if not siblings:
+            del self.nodes_of[node.organisation]
+
+    def _addresses(
+        self, node: Node, before: tuple[Endpoint, ...], after: tuple[Endpoint, ...], dirty: set[Unit]
+    ) -> None:
+        if before == after:
+            return
+        touched = [node]
+        was, now = ({(e.host, e.port) for e in endpoints} for endpoints in (before, after))
+        for address in was ^ now:
+            # To another node at the same address this is news as well: a conflict came or went.
+            touched += [self.nodes[key] for key in self.holders.of(address) if key != node.key]
+            if address in now:
+                self.holders.add(address, node.key)
+            else:
+                self.holders.discard(address, node.key)
+        for each in touched:
+            dirty.update(Unit(UnitKind.IMPORT, key) for key in self.catalogue.served_by(each))
+
+    def _identity(self, identity: SpiffeId | None, step: int, dirty: set[Unit]) -> None:
+        """Count a node that begins (+1) or ceases (-1) to carry ``identity``; several nodes may share one."""
+        if identity is None:
+            return
+        organisation = identity.trust_domain
+        counts = self.identities_of.setdefault(organisation, {})
+        before = counts.get(identity, 0)
+        _put(counts, identity, (before + step) or None)
+        if not counts:
+            del self.identities_of[organisation]
+        if 0 in {before, before + step}:
+            dirty.add(Unit(UnitKind.PARTNER, organisation))
+            dirty.update(Unit(UnitKind.EXPORT, name) for name in self.grant_book.resources_for(identity))
+
+    def _resource(self, key: str, new: Resource | None, dirty: set[Unit]) -> None:
+        old = self.resources.get(key)
+        resource = new or old
+        if resource is None or old == new:
+            return
+        _put(self.resources, key, new)
+        if resource.organisation == self.own:
+            dirty.add(Unit(UnitKind.EXPORT, resource.name))
+            return
+        was_known = self.known(resource.organisation)
+        if old is not None:
+            self.catalogue.discard(old)
+        if new is not None:
+            self.catalogue.add(new)
+        dirty.add(Unit(UnitKind.IMPORT, key))
+        if was_known != self.known(resource.organisation):
+            dirty.add(Unit(UnitKind.PARTNER, resource.organisation))
+
+    def _grant(self, key: str, new: Grant | None, dirty: set[Unit]) -> None:
+        old = self.grants.get(key)
+        _put(self.grants, key, new)
+        if old is not None:
+            self.grant_book.discard(old)
+            dirty.add(Unit(UnitKind.EXPORT, old.resource))
+        if new is not None:
+            self.grant_book.add(new)
+            dirty.add(Unit(UnitKind.EXPORT, new.resource))
+
+    def _trust(
+        self, values: dict[str, V], organisation: TrustDomain, new: V | None, dirty: set[Unit]
+    ) -> None:
+        was_open, was_known = self.open(organisation), organisation in self.agreements
+        _put(values, organisation, new)
+        dirty.add(Unit(UnitKind.PARTNER, organisation))
+        opened_or_closed = was_open != self.open(organisation)
+        if opened_or_closed:
+            dirty.update(Unit(UnitKind.IMPORT, key) for key in self.catalogue.of(organisation))
+        if opened_or_closed or was_known != (organisation in self.agreements):
+            dirty.update(Unit(UnitKind.EXPORT, name) for name in self.grant_book.resources_of(organisation))
+
+
+def _put(values: dict[K, V], key: K, value: V | None) -> None:
+    if value is None:
+        values.pop(key, None)
+    else:
+        values[key] = value
+
+
+def _served(node: Node | None) -> tuple[Endpoint, ...]:
+    return node.endpoints if node is not None and node.enabled else ()
+
+
+def _carried(node: Node | None) -> SpiffeId | None:
+    return node.spiffe_id if node is not None and node.enabled else None
