@@ -1,0 +1,1 @@
+"""Our own certificate authority, and the enrolment of our gateways."""

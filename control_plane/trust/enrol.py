@@ -1,0 +1,111 @@
+"""Enrolment: a gateway's agent says where its Envoy listens and gets a certificate for its own key.
+
+The gateway's id decides its identity, and our own trust domain everything else; of the certificate
+signing request only the public key is used.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from control_plane.model.change import Kind
+from control_plane.model.gateway import Gateway
+from control_plane.model.identity import ObjectId, SpiffeId, TrustDomain
+from control_plane.model.node import Endpoint
+from control_plane.model.problem import InvalidValueError
+from control_plane.pki.certificate import load_chain
+from control_plane.ports.audit import AuditStore
+from control_plane.ports.caller import Caller
+from control_plane.ports.errors import ForbiddenError
+from control_plane.ports.objects import Mode, Objects, Write
+from control_plane.trust.authority import LEAF_LIFETIME, Authority
+
+HELLO = "/proxenia.gateway.v1.Agent/Hello"
+MAX_HELLO = 64 * 1024  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Announced:
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    id: ObjectId
+    ingress: Endpoint
+    egress: Endpoint
+    envoy_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hello:
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    gateway: _Announced
+    csr: str
+
+
+_HELLO = TypeAdapter(_Hello)
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """``hello`` is the handler of HELLO (ports/caller.py). ``clock`` gives the time in UTC."""
+
+    objects: Objects
+    authority: Authority
+    audit: AuditStore
+    own: TrustDomain
+    clock: Callable[[], datetime]
+    lifetime: timedelta = LEAF_LIFETIME
+
+    async def hello(self, body: bytes, caller: Caller) -> bytes:
+        """Register the gateway and sign its key; JSON in, JSON out.
+
+        Raises InvalidValueError (bad request), ForbiddenError (another's certificate) and UnavailableError.
+        """
+        request = _parse(body)
+        announced = request.gateway
+        spiffe_id = SpiffeId(f"spiffe://{self.own}/gateway/{announced.id}")
+        if caller.spiffe_id is not None and caller.spiffe_id != spiffe_id:
+            raise ForbiddenError(f"expected the certificate of {spiffe_id}, got that of {caller.spiffe_id}")
+        chain = self.authority.issue(request.csr, spiffe_id, lifetime=self.lifetime, now=self.clock())
+        await self._register(
+            Gateway(announced.id, spiffe_id, announced.ingress, announced.egress, announced.envoy_version)
+        )
+        checkpoints = await self.audit.checkpoints(announced.id)
+        answer = {
+            "certificate": chain,
+            "not_after": int(load_chain(chain)[0].not_valid_after_utc.timestamp()),
+            "trust_domain": self.own,
+            "spiffe_id": spiffe_id,
+            "anchors": self.authority.anchors(),
+            "checkpoints": {
+                point.stream: {"file": point.file, "offset": point.offset} for point in checkpoints
+            },
+        }
+        return json.dumps(answer).encode()
+
+    async def _register(self, gateway: Gateway) -> None:
+        stored = await self.objects.get(Kind.GATEWAY, gateway.key)
+        if stored is None or stored.value != gateway:
+            write = Write(Kind.GATEWAY, gateway.key, gateway, Mode.UPSERT)
+            await self.objects.write([write], actor=f"gateway {gateway.id}")
+
+
+def _parse(body: bytes) -> _Hello:
+    if len(body) > MAX_HELLO:
+        raise InvalidValueError(
+            "too_large", f"expected a greeting of at most {MAX_HELLO} bytes, got {len(body)}"
+        )
+    try:
+        return _HELLO.validate_json(body, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole message"
+        cause = first.get("ctx", {}).get("error")
+        code = cause.code if isinstance(cause, InvalidValueError) else "bad_greeting"
+        raise InvalidValueError(
+            code, f"expected a gateway's greeting in JSON, got at {place}: {first['msg']}"
+        ) from error
