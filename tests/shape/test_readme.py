@@ -1,0 +1,87 @@
+"""The README tells the truth: its commands, verbs and settings are the ones that exist."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from control_plane.app.settings import Settings
+from control_plane.cli.main import main
+
+CODE = re.compile(r"```[a-z]*\n(.*?)```|`([^`\n]+)`", re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def readme(root: Path) -> str:
+    return (root / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def commands(readme: str) -> list[list[str]]:
+    """The words of each command line in code, without comments."""
+    code = "\n".join(block or inline for block, inline in CODE.findall(readme))
+    lines = (line.partition(" #")[0].removeprefix("$ ") for line in code.splitlines())
+    return [words for line in lines if (words := line.split())]
+
+
+def unknown(words: list[str]) -> bool:
+    """Whether ``words`` (after ``proxenia``) start with a verb that the command line does not have."""
+    command: click.Command = main
+    context = click.Context(main)
+    for word in words:
+        if not isinstance(command, click.Group) or not re.fullmatch(r"[a-z][a-z-]*", word):
+            return False
+        found = command.get_command(context, word)
+        if found is None:
+            return True
+        command = found
+    return False
+
+
+def test_the_first_screen_has_the_two_commands(readme: str) -> None:
+    screen = "\n".join(readme.splitlines()[:30])
+
+    assert "make demo" in screen
+    assert "make test" in screen
+
+
+def test_every_make_target_that_the_readme_names_exists(root: Path, commands: list[list[str]]) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (root / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {words[1] for words in commands if words[0] == "make" and len(words) > 1}
+
+    assert {"demo", "test", "check", "bench"} <= named
+    assert named <= targets
+
+
+def test_every_verb_that_the_readme_names_exists(commands: list[list[str]]) -> None:
+    named = [words[1:] for words in commands if words[0] == "proxenia"]
+
+    assert named
+    assert not [words for words in named if unknown(words)]
+
+
+def test_every_verb_that_exists_is_in_the_readme(commands: list[list[str]]) -> None:
+    named = {words[1] for words in commands if words[0] == "proxenia" and len(words) > 1}
+
+    assert set(main.list_commands(click.Context(main))) <= named
+
+
+def test_the_readme_lists_exactly_the_settings_that_exist(readme: str) -> None:
+    listed = set(re.findall(r"^\| `([a-z_]+)` \|", readme, re.MULTILINE))
+
+    assert listed == set(Settings.model_fields)
+
+
+def test_every_file_that_the_documents_point_to_exists(root: Path) -> None:
+    documents = [*root.glob("*.md"), *(root / "docs").rglob("*.md")]
+    links = [
+        (document, target)
+        for document in documents
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
+    ]
+
+    assert links
+    assert not [
+        f"{document.name}: {target}" for document, target in links if not (document.parent / target).exists()
+    ]
