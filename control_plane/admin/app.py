@@ -1,0 +1,39 @@
+"""The admin API as one application: every operation is listed here, and nowhere else."""
+
+from aiohttp import web
+
+from control_plane.admin import (
+    agreements,
+    audit_events,
+    bundles,
+    gateways,
+    grants,
+    health,
+    nodes,
+    resources,
+    status,
+)
+from control_plane.admin.answers import answer_errors
+from control_plane.admin.dependencies import Dependencies
+from control_plane.admin.dispatch import access_of, add_routes
+from control_plane.admin.guard import guard
+from control_plane.admin.operation import Route
+
+ROUTES: tuple[Route, ...] = (
+    *health.ROUTES,
+    *status.ROUTES,
+    *nodes.ROUTES,
+    *agreements.ROUTES,
+    *bundles.ROUTES,
+    *resources.ROUTES,
+    *grants.ROUTES,
+    *gateways.ROUTES,
+    *audit_events.ROUTES,
+)
+
+
+def create_app(deps: Dependencies) -> web.Application:
+    """The application; serve it with ``serve_admin``, which sets the limits of its connections."""
+    app = web.Application(middlewares=[answer_errors, guard(access_of(ROUTES), deps.tokens)])
+    add_routes(app, ROUTES, deps)
+    return app

@@ -1,0 +1,101 @@
+"""What happened: the audit, newest first."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from control_plane.admin.listing import MAX_PAGE, Page
+from control_plane.admin.operation import API, Call, Operation, Reply, route
+from control_plane.model.audit import AuditEvent, EventType
+from control_plane.model.identity import shown
+from control_plane.model.problem import InvalidValueError
+from control_plane.ports.audit import AuditQuery
+
+EVENTS = f"{API}/audit/events"
+QUERY = f"{API}/audit/query"
+MAX_FILTER = 2048  # characters; a SPIFFE id is no longer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """Which events: filters are joined by and, empty ones do not filter; ``after`` is a page's ``next``."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    correlation_id: str = ""
+    principal: str = ""
+    resource: str = ""
+    reporter: str = ""
+    decision: str = ""
+    event_type: EventType | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    after: str = ""
+    limit: int = 100
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.limit <= MAX_PAGE:
+            raise InvalidValueError(
+                "bad_parameter", f"expected a limit from 1 to {MAX_PAGE}, got {self.limit}"
+            )
+        for text in (self.correlation_id, self.principal, self.resource, self.reporter, self.decision):
+            if len(text) > MAX_FILTER or not text.isprintable():
+                raise InvalidValueError(
+                    "bad_parameter", f"expected printable text to look for, got {shown(text)}"
+                )
+        for moment in (self.since, self.until):
+            if moment is not None and moment.tzinfo is None:
+                raise InvalidValueError("bad_parameter", f"expected a time with its zone, got {moment}")
+        _check_cursor(self.after)
+
+    def query(self) -> AuditQuery:
+        """The question to the store: one row more than asked for tells whether there is a next page."""
+        return AuditQuery(
+            correlation_id=self.correlation_id,
+            principal=self.principal,
+            resource=self.resource,
+            reporter=self.reporter,
+            decision=self.decision,
+            event_type=self.event_type or "",
+            since=self.since,
+            until=self.until,
+            after=self.after,
+            limit=self.limit + 1,
+        )
+
+
+def _cursor(event: AuditEvent) -> str:
+    return f"{event.timestamp.isoformat()}|{event.event_id}"
+
+
+def _check_cursor(text: str) -> None:
+    if not text:
+        return
+    moment, _, event_id = text.partition("|")
+    try:
+        aware = datetime.fromisoformat(moment).tzinfo is not None
+    except ValueError:
+        aware = False
+    if not aware or not event_id or len(text) > MAX_FILTER or not text.isprintable():
+        raise InvalidValueError("bad_parameter", f"expected the next of a page as after, got {shown(text)}")
+
+
+async def _page(call: Call, wanted: AuditFilter) -> Reply:
+    found = await call.deps.audit.query(wanted.query())
+    page = tuple(found[: wanted.limit])
+    return Reply(Page(page, _cursor(page[-1]) if len(found) > len(page) else None))
+
+
+@route(Operation("GET", EVENTS, AuditFilter, Page[AuditEvent], "Audit events, newest first"))
+async def list_events(call: Call, wanted: AuditFilter) -> Reply:
+    """One page."""
+    return await _page(call, wanted)
+
+
+@route(Operation("POST", QUERY, AuditFilter, Page[AuditEvent], "Audit events, with the filters in the body"))
+async def query_events(call: Call, wanted: AuditFilter) -> Reply:
+    """The same page; for filters that should not stand in an address."""
+    return await _page(call, wanted)
+
+
+ROUTES = (list_events, query_events)

@@ -1,0 +1,131 @@
+"""Every code that the API answers an error with: its status, its title, and the next step.
+
+Codes are part of the API: they may be added, never renamed. The rules of the model raise theirs by name.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """How one kind of error is answered. ``hint`` is the next step."""
+
+    status: int
+    title: str
+    hint: str
+
+
+_SYNTAX = "send one JSON document as RFC 8259 describes it, in UTF-8"
+_VALUE = "correct the field and send the request again"
+_READ_AGAIN = "read the object again and repeat the change on what it is now"
+_LATER = "try again in a few seconds; `proxenia status` says what is wrong"
+_BUNDLE = "send the partner's CA certificates as PEM; on its side `proxenia bundle own` prints them"
+_IDENTITY = "names are compared byte by byte: copy them exactly as the partner's operator gives them"
+
+REQUEST: dict[str, Code] = {
+    "malformed_json": Code(400, "The body is not JSON", _SYNTAX),
+    "duplicate_key": Code(400, "A JSON object names a key twice", "keep one of the two"),
+    "bad_number": Code(400, "A number is not a finite one of ordinary size", "NaN and Infinity are not JSON"),
+    "too_deep": Code(400, "The JSON is nested too deeply", "no document of this API is deeper than 5"),
+    "unknown_parameter": Code(400, "The query has a parameter that means nothing here", "remove it"),
+    "bad_parameter": Code(400, "A query parameter has a bad value", "correct the parameter"),
+    "bad_request": Code(400, "The request is not HTTP as it should be", "use an HTTP client library"),
+    "not_authenticated": Code(
+        401, "A token is needed", "send `Authorization: Bearer <token>`; `proxenia token new` makes one"
+    ),
+    "not_permitted": Code(403, "The token's role may not do this", "use a token of a higher role"),
+    "cross_origin": Code(403, "Requests of web pages are refused", "call the API from a program"),
+    "not_found": Code(404, "There is no such thing", "list what exists, e.g. with `proxenia node list`"),
+    "method_not_allowed": Code(405, "This path does not take that method", "see the Allow header"),
+    "body_too_slow": Code(408, "The body did not arrive in time", "send it faster, or in smaller parts"),
+    "already_exists": Code(409, "It exists already", "change the one that exists, or choose another name"),
+    "changed_meanwhile": Code(409, "Somebody else changed it at the same time", _READ_AGAIN),
+    "still_referenced": Code(409, "Something else still names it", "remove what names it first"),
+    "bad_transition": Code(
+        409, "The agreement is not in a state that allows this", "set the state with PUT if you mean it"
+    ),
+    "precondition_failed": Code(412, "It is not at the revision that If-Match names", _READ_AGAIN),
+    "body_too_large": Code(413, "The body is too large", "split it"),
+    "bad_content_type": Code(415, "The body is of a type that is not taken here", "set Content-Type"),
+    "bad_content_encoding": Code(415, "Compressed bodies are not taken", "send the body as it is"),
+    "wrong_host": Code(421, "This server does not answer to that name", "use http://127.0.0.1:<port>"),
+    "internal_error": Code(500, "Something is wrong inside Proxenia", "see its log, by x-request-id"),
+    "unavailable": Code(503, "Something that Proxenia needs does not answer; nothing was changed", _LATER),
+    "made_but_unread": Code(
+        503, "The change was made, but cannot be shown", "read it; do not repeat the change"
+    ),
+    "outcome_unknown": Code(
+        503, "No answer in time: the change was made or not", "read the object before you try again"
+    ),
+    "unreadable_object": Code(
+        500, "A stored object does not fit this version", "write it again, or remove it"
+    ),
+    "not_ready": Code(503, "Proxenia is starting", "wait: what it waits for is in the answer"),
+}
+
+RULES: dict[str, Code] = {
+    "invalid_body": Code(422, "Several things in the body are wrong", "see `errors`"),
+    "invalid_value": Code(422, "A value breaks a rule", _VALUE),
+    "unknown_field": Code(422, "A field means nothing here", "check its spelling, or remove it"),
+    "missing_field": Code(422, "A field is missing", "add it"),
+    "wrong_type": Code(422, "A value is of the wrong JSON type", _VALUE),
+    "bad_choice": Code(422, "A value is not one of those possible", _VALUE),
+    "empty_bulk": Code(422, "There is no line in the body", "send one JSON object a line"),
+    "duplicate_line": Code(422, "Two lines are about the same object", "keep one of them"),
+    "line_too_long": Code(422, "A line is longer than any object can be", "send one JSON object a line"),
+    "too_many_lines": Code(422, "There are more lines than one request may have", "split the file"),
+    "own_organisation": Code(422, "This is your own organisation", "name the partner's organisation"),
+    "own_node": Code(
+        422, "Nodes of your own organisation are its gateways", "start one with `proxenia gateway run`"
+    ),
+    "unknown_node": Code(422, "A resource names a node that does not exist", "add the node first"),
+    "unknown_resource": Code(422, "A grant names a resource that you do not have", "add the resource first"),
+    "resource_without_nodes": Code(
+        422, "Nobody would serve the resource", "add a node (a partner's) or an upstream (your own) first"
+    ),
+    "foreign_upstreams": Code(422, "Only your own resources have upstreams", "name nodes instead"),
+    "no_bundle": Code(422, "A partner cannot be trusted without trust anchors", "send its `bundle`"),
+}
+
+VALUES: dict[str, Code] = {
+    "bad_text": Code(422, "A text is too long or not printable", _VALUE),
+    "bad_id": Code(422, "An id has the wrong form", _VALUE),
+    "bad_trust_domain": Code(422, "An organisation's name has the wrong form", _IDENTITY),
+    "bad_spiffe_id": Code(422, "A SPIFFE id has the wrong form", _IDENTITY),
+    "bad_resource_name": Code(422, "A resource's name has the wrong form", _VALUE),
+    "foreign_identity": Code(422, "An organisation speaks only for its own trust domain", _IDENTITY),
+    "bad_address": Code(422, "An address is not an IP address", "resolve the name, and send the address"),
+    "bad_port": Code(422, "A port is out of range", _VALUE),
+    "bad_priority": Code(422, "A priority is out of range", _VALUE),
+    "bad_weight": Code(422, "A weight is out of range", _VALUE),
+    "bad_endpoints": Code(422, "The endpoints are too few, too many, or the same", _VALUE),
+    "bad_metadata": Code(422, "There are too many metadata entries", _VALUE),
+    "bad_rate_limit": Code(422, "A rate limit is out of range", _VALUE),
+    "bad_method": Code(422, "An HTTP method has the wrong form", _VALUE),
+    "bad_path": Code(422, "A path has the wrong form", _VALUE),
+    "bad_nodes": Code(422, "A node is named twice", _VALUE),
+    "bad_sequence": Code(422, "A sequence number is negative", _VALUE),
+    "too_many_capabilities": Code(422, "There are too many capabilities", "split the grant"),
+    "too_many_nodes": Code(422, "There are too many upstreams or nodes", "split the resource"),
+    "nodes_and_upstreams": Code(422, "A resource has nodes or upstreams, never both", _VALUE),
+    "empty_bundle": Code(422, "The bundle holds no certificate", _BUNDLE),
+    "bundle_too_large": Code(422, "The bundle is too large", _BUNDLE),
+    "too_many_anchors": Code(422, "The bundle holds too many certificates", _BUNDLE),
+    "not_a_certificate": Code(422, "The bundle is not made of certificates", _BUNDLE),
+    "private_key_in_bundle": Code(
+        422, "The bundle holds a private key", "send certificates only, and replace that key: it is disclosed"
+    ),
+    "not_a_ca": Code(422, "A certificate of the bundle is not a CA's", _BUNDLE),
+    "weak_key": Code(
+        422, "A CA's key is too weak", "ask the partner for a CA with a P-256 key or a longer one"
+    ),
+    "foreign_anchor": Code(422, "A CA belongs to another organisation", _BUNDLE),
+    "duplicate_anchor": Code(422, "The bundle holds a certificate twice", _BUNDLE),
+}
+
+CODES: dict[str, Code] = REQUEST | RULES | VALUES
+
+
+def code_of(name: str) -> Code:
+    """What is known of a code; one that a lower layer made up is answered as an invalid value."""
+    return CODES.get(name, CODES["invalid_value"])

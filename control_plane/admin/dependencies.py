@@ -1,0 +1,41 @@
+"""What the API needs of the rest, handed in by ``app``."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from control_plane.admin.node_ids import NodeIds
+from control_plane.admin.tokens import TokenFile
+from control_plane.model.change import Kind
+from control_plane.model.identity import TrustDomain
+from control_plane.ports.audit import AuditStore
+from control_plane.ports.deliveries import DeliveryLog
+from control_plane.ports.objects import Objects
+from control_plane.ports.overview import Overview
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependencies:
+    """Everything that a handler may use.
+
+    ``anchors`` are our own, as partners import them (PEM, one certificate each). ``waiting`` says what
+    readiness waits for, each in a few words; empty means ready. ``counts`` are the objects of the published
+    revision by kind, from memory.
+    """
+
+    own: TrustDomain
+    version: str
+    objects: Objects
+    audit: AuditStore
+    deliveries: DeliveryLog
+    overview: Overview
+    tokens: TokenFile
+    anchors: Callable[[], tuple[str, ...]]
+    counts: Callable[[], Mapping[Kind, int]]
+    waiting: Callable[[], tuple[str, ...]]
+    now: Callable[[], datetime] = _now
+    node_ids: NodeIds = field(default_factory=NodeIds)

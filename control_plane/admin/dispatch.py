@@ -1,0 +1,111 @@
+"""From a list of routes to an aiohttp application: input in, handler, answer out."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from aiohttp import hdrs, web
+from pydantic import TypeAdapter
+
+from control_plane.admin.answers import REQUEST_ID
+from control_plane.admin.dependencies import Dependencies
+from control_plane.admin.guard import CALLER, Access
+from control_plane.admin.intake import read_input
+from control_plane.admin.operation import JSON, Call, Operation, Reply, Route
+from control_plane.admin.problems import ApiError
+from control_plane.admin.tokens import Holder, Role
+from control_plane.model.identity import shown
+
+_ETAG = re.compile(r'"(\d{1,18})"\Z', re.ASCII)
+_ANYBODY = Holder("anybody", Role.VIEWER)
+
+
+def access_of(routes: Sequence[Route]) -> Access:
+    """Which role each operation needs. All that share a method and a path must need the same."""
+    roles: dict[tuple[str, str], Role | None] = {}
+    for operation in (route.operation for route in routes):
+        key = (operation.method, operation.path)
+        if roles.setdefault(key, operation.role) != operation.role:
+            message = f"expected one role for {key}, got {roles[key]} and {operation.role}"
+            raise ValueError(message)
+    return Access(roles)
+
+
+def add_routes(app: web.Application, routes: Sequence[Route], deps: Dependencies) -> None:
+    """Serve ``routes``; those that share a method and a path are told apart by the body's type."""
+
+    def place(route: Route) -> tuple[str, str]:
+        return route.operation.method, route.operation.path
+
+    for (method, path), group in groupby(sorted(routes, key=place), key=place):
+        endpoints = {route.operation.media: _endpoint(route, deps) for route in group}
+        app.router.add_route(method, path, _by_media(endpoints))
+
+
+Endpoint = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def _by_media(endpoints: Mapping[str, Endpoint]) -> Endpoint:
+    async def choose(request: web.Request) -> web.StreamResponse:
+        media = request.content_type
+        if not request.can_read_body and hdrs.CONTENT_TYPE not in request.headers:
+            media = JSON
+        endpoint = endpoints.get(media)
+        if endpoint is None:
+            expected = " or ".join(endpoints)
+            raise ApiError("bad_content_type", f"expected {expected}, got {shown(media)}")
+        return await endpoint(request)
+
+    return choose
+
+
+def _endpoint(route: Route, deps: Dependencies) -> Endpoint:
+    operation = route.operation
+    takes: TypeAdapter[Any] = TypeAdapter(operation.takes)
+    answers: TypeAdapter[Any] | None = None if operation.answers is None else TypeAdapter(operation.answers)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        call = Call(
+            deps=deps,
+            actor=request.get(CALLER, _ANYBODY).name,
+            request_id=request[REQUEST_ID],
+            path=dict(request.match_info),
+            if_match=_if_match(request),
+        )
+        given = await read_input(request, operation, takes)
+        try:
+            async with asyncio.timeout(operation.deadline):
+                reply = await route.run(call, given)
+        except TimeoutError as error:
+            code = "unavailable" if operation.method == "GET" else "outcome_unknown"
+            raise ApiError(code, f"expected an answer within {operation.deadline:g} s, got none") from error
+        return _response(operation, reply, answers)
+
+    return answer
+
+
+def _if_match(request: web.Request) -> int | None:
+    given = request.headers.get(hdrs.IF_MATCH, "*").strip()
+    if given == "*":
+        return None
+    match = _ETAG.match(given)
+    if match is None:
+        raise ApiError("precondition_failed", f"expected an ETag of this API, got {shown(given)}")
+    return int(match[1])
+
+
+def _response(
+    operation: Operation[Any], reply: Reply, answers: TypeAdapter[Any] | None
+) -> web.StreamResponse:
+    status = reply.status or operation.status
+    headers: dict[str, str] = {}
+    if reply.revision is not None:
+        headers[hdrs.ETAG] = f'"{reply.revision}"'
+    if reply.location:
+        headers[hdrs.LOCATION] = reply.location
+    if answers is None:
+        return web.Response(status=status, headers=headers)
+    body = answers.dump_json(reply.value)
+    return web.Response(status=status, body=body, content_type=JSON, headers=headers)

@@ -1,0 +1,102 @@
+"""Who may ask what, decided before a byte of the body is read. One middleware, and deny is its default."""
+
+import pwd
+import socket
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from control_plane.admin.problems import ApiError
+from control_plane.admin.tokens import Holder, Role, TokenFile, TokenFileError
+from control_plane.model.identity import shown
+
+_log = structlog.get_logger()
+
+CALLER: web.RequestKey[Holder] = web.RequestKey("caller", Holder)
+_PEER = struct.Struct("3i")  # Linux's struct ucred: pid, uid, gid
+_LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The role that each operation needs, by method and path pattern; None means that anybody may."""
+
+    roles: Mapping[tuple[str, str], Role | None]
+
+    def needed(self, request: web.Request) -> Role | None:
+        """The role for ``request``; what is not listed needs a token even to learn that it does not exist."""
+        resource = request.match_info.route.resource
+        pattern = resource.canonical if resource is not None else ""
+        return self.roles.get((request.method, pattern), Role.VIEWER)
+
+
+def guard(access: Access, tokens: TokenFile) -> Middleware:
+    """Refuse foreign hosts and origins, then whoever has no token or too low a role."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if hdrs.ORIGIN in request.headers:
+            # A browser sends it for every page's cross-site call; no page of ours exists.
+            raise ApiError("cross_origin", f"expected no Origin, got {shown(request.headers[hdrs.ORIGIN])}")
+        local = _unix_socket(request)
+        if local is None:
+            _check_host(request)
+        needed = access.needed(request)
+        if local is not None:
+            request[CALLER] = Holder(_user_of(local), Role.ADMIN)
+        elif needed is not None:
+            request[CALLER] = _authenticate(request, tokens, needed)
+        if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+            raise ApiError("bad_content_encoding", "expected a body that is not compressed")
+        return await handler(request)
+
+    return check
+
+
+def _unix_socket(request: web.Request) -> socket.socket | None:
+    """The connection, when it came by the unix socket: whoever can open that file is the operator."""
+    connection: socket.socket | None = request.get_extra_info("socket")
+    return connection if connection is not None and connection.family == socket.AF_UNIX else None
+
+
+def _user_of(connection: socket.socket) -> str:
+    """The user at the other end, by the kernel's word."""
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+    uid = _PEER.unpack(raw)[1]
+    try:
+        return f"user:{pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"user:{uid}"
+
+
+def _check_host(request: web.Request) -> None:
+    """A page may point its own name at our address (DNS rebinding): answer only to names of the loopback."""
+    given = request.headers.get(hdrs.HOST, "")
+    name, _, port = given.rpartition(":") if not given.endswith("]") else (given, "", "")
+    if not name or not port.isdecimal():
+        name = given
+    own = request.get_extra_info("sockname")
+    names = _LOCAL_NAMES | ({own[0]} if own else set())
+    if name.removeprefix("[").removesuffix("]").lower() not in names:
+        raise ApiError("wrong_host", f"expected a name of this machine's loopback, got {shown(given)}")
+
+
+def _authenticate(request: web.Request, tokens: TokenFile, needed: Role) -> Holder:
+    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    challenge = {"WWW-Authenticate": 'Bearer realm="proxenia"'}
+    if scheme.lower() != "bearer" or not token:
+        raise ApiError("not_authenticated", "expected a bearer token, got none", headers=challenge)
+    try:
+        holder = tokens.find(token)
+    except TokenFileError as error:
+        _log.error("the token file cannot be used, nobody is let in", reason=str(error))
+        raise ApiError("not_authenticated", "no token can be checked now", headers=challenge) from error
+    if holder is None:
+        raise ApiError("not_authenticated", "the token is not known here", headers=challenge)
+    if not holder.role.covers(needed):
+        raise ApiError("not_permitted", f"expected the role {needed}, got {holder.role}")
+    return Holder(f"token:{holder.name}", holder.role)

@@ -1,0 +1,115 @@
+"""The sockets of the admin API: a unix socket for the operator, and loopback TCP for whoever has a token."""
+
+import os
+import socket
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from aiohttp import web
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_LINGER = 1.0  # seconds that a refused sender of a large body has to notice
+_BACKLOG = 128
+
+
+class AdminSocketError(Exception):
+    """The API cannot listen where it should; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Where the API listens; ``port`` None means not on TCP."""
+
+    unix_path: Path
+    port: int | None
+
+
+@asynccontextmanager
+async def serve_admin(
+    app: web.Application, unix_path: Path, *, host: str = "127.0.0.1", port: int | None = None
+) -> AsyncIterator[Serving]:
+    """Serve ``app`` in the block; ``port`` None: no TCP, 0: any free port. Raises AdminSocketError."""
+    if port is not None:
+        _check_loopback(host)
+    listeners = [_unix_socket(unix_path)]
+    runner = web.AppRunner(
+        app,
+        access_log=None,  # changes are in the audit
+        auto_decompress=False,  # compressed bodies are refused, not unpacked
+        lingering_time=_LINGER,
+        shutdown_timeout=5.0,
+        handle_signals=False,
+    )
+    try:
+        if port is not None:
+            listeners.append(_tcp_socket(host, port))
+        await runner.setup()
+        for listener in listeners:
+            await web.SockSite(runner, listener, backlog=_BACKLOG).start()
+        yield Serving(unix_path, None if port is None else listeners[-1].getsockname()[1])
+    finally:
+        await runner.cleanup()
+        for listener in listeners:
+            listener.close()
+        unix_path.unlink(missing_ok=True)  # noqa: ASYNC240 - one call on a local directory
+
+
+def _check_loopback(host: str) -> None:
+    try:
+        loopback = ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise AdminSocketError(
+            f"expected a loopback address for the admin API, got {host}: anything wider needs TLS, which the"
+            " API does not speak yet; use an SSH tunnel to the loopback address"
+        )
+
+
+def _tcp_socket(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise AdminSocketError(
+            f"cannot listen on {host} port {port} ({error.strerror}): choose another port"
+        ) from error
+
+
+def _unix_socket(path: Path) -> socket.socket:
+    """A socket that only its owner can open: 0600, in a directory that only its owner can enter."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mode = path.parent.stat().st_mode
+    if mode & _OTHERS:
+        raise AdminSocketError(
+            f"expected {path.parent} to be open to its owner only, got mode {stat.S_IMODE(mode):04o}:"
+            " chmod 700 it"
+        )
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_stale(path)
+        listener.bind(str(path))
+        path.chmod(0o600)
+        listener.setblocking(False)  # noqa: FBT003 - the socket module's signature
+    except OSError as error:
+        listener.close()
+        raise AdminSocketError(f"cannot listen on {path}: {error.strerror or error}") from error
+    return listener
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove the socket that a killed process left; one that answers belongs to somebody."""
+    if not path.exists():
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(os.fspath(path))
+        except OSError:
+            path.unlink(missing_ok=True)
+            return
+    raise AdminSocketError(f"another control plane answers on {path}: stop it first")

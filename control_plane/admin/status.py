@@ -1,0 +1,105 @@
+"""One document that says how the organisation is: verdict, counts, gateways' deliveries, problems."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from control_plane.admin.gateways import GatewayDeliveries, by_gateway, deliveries_view
+from control_plane.admin.listing import every
+from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
+from control_plane.model.change import Kind
+from control_plane.model.problem import Problem
+from control_plane.ports.deliveries import GatewayState
+
+STATUS = f"{API}/status"
+MAX_PROBLEMS = 100  # told at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """How it is. ``verdict`` is ``ok``, ``starting`` or ``problem``; ``summary`` says why in a line."""
+
+    verdict: str
+    summary: str
+    organisation: str
+    version: str
+    revision: int
+    waiting: tuple[str, ...]
+    counts: Mapping[str, int]
+    gateways: tuple[GatewayDeliveries, ...]
+    problems: tuple[Problem, ...]
+    problems_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The first line of a status."""
+
+    word: str
+    summary: str
+
+
+def judge(
+    counts: Mapping[Kind, int],
+    states: Sequence[GatewayState],
+    problems: Sequence[Problem],
+    *,
+    waiting: Sequence[str] = (),
+) -> Verdict:
+    """Say how things are, the most urgent first."""
+    connected = sum(state.connected for state in states)
+    refused = sum(len(delivery.refused) for state in states for delivery in state.deliveries)
+    faults = []
+    if connected < len(states):
+        faults.append(f"{len(states) - connected} of {len(states)} gateways not connected")
+    if refused:
+        faults.append(f"{_many(refused, 'resource')} refused by Envoy")
+    if problems:
+        faults.append(_many(len(problems), "problem"))
+    if waiting:
+        return Verdict("starting", "; ".join([f"waiting for {', '.join(waiting)}", *faults]))
+    if not states:
+        faults.insert(0, "no gateway has connected yet")
+    if faults:
+        return Verdict("problem", "; ".join(faults))
+    nodes, resources = counts.get(Kind.NODE, 0), counts.get(Kind.RESOURCE, 0)
+    return Verdict(
+        "ok",
+        f"{_many(connected, 'gateway')} connected, {_many(nodes, 'node')} of"
+        f" {_many(counts.get(Kind.AGREEMENT, 0), 'partner')}, {_many(resources, 'resource')},"
+        f" {_many(counts.get(Kind.GRANT, 0), 'grant')}",
+    )
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+@route(Operation("GET", STATUS, Nothing, Status, "How this organisation is"))
+async def show_status(call: Call, _: Nothing) -> Reply:
+    """The whole of it, from memory but for the gateways."""
+    deps = call.deps
+    known = by_gateway(await deps.deliveries.all())
+    async for stored in every(deps.objects, Kind.GATEWAY):
+        never = GatewayState(
+            gateway=stored.key, connected=False, deliveries=(), replica="", at=stored.created_at
+        )
+        known.setdefault(stored.key, never)
+    states = [known[gateway] for gateway in sorted(known)]
+    counts, problems, waiting = deps.counts(), deps.overview.problems, deps.waiting()
+    verdict = judge(counts, states, problems, waiting=waiting)
+    status = Status(
+        verdict=verdict.word,
+        summary=verdict.summary,
+        organisation=deps.own,
+        version=deps.version,
+        revision=deps.overview.revision,
+        waiting=waiting,
+        counts={kind.value: counts.get(kind, 0) for kind in Kind},
+        gateways=tuple(deliveries_view(state) for state in states),
+        problems=problems[:MAX_PROBLEMS],
+        problems_total=len(problems),
+    )
+    return Reply(status)
+
+
+ROUTES = (show_status,)
