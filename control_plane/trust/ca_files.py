@@ -30,7 +30,7 @@ from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import InvalidValueError
 from control_plane.pki import sign, template
 from control_plane.pki.bundle import check_anchors
-from control_plane.pki.certificate import load_certificate, to_pem
+from control_plane.pki.certificate import load_certificate, to_pem, uri_names
 from control_plane.trust.files import DIRECTORY_MODE, FILE_MODE, check_private, sync_directory, write_private
 
 ROOT_LIFETIME = timedelta(days=3650)
@@ -106,8 +106,7 @@ class CaFiles:
         path = self.directory / ROOT
         (text,) = check_anchors(_read(path).decode("utf-8", "replace"), self.trust_domain)
         root = load_certificate(text)
-        expected = x509.UniformResourceIdentifier(f"spiffe://{self.trust_domain}")
-        if expected not in root.extensions.get_extension_for_class(x509.SubjectAlternativeName).value:
+        if uri_names(root) != [f"spiffe://{self.trust_domain}"]:
             raise _broken(path, f"an authority of {self.trust_domain}", "one of another trust domain")
         return root
 
