@@ -19,6 +19,7 @@ from control_plane.store.errors import UnusableDatabaseError
 
 MAX_CONNECTIONS = 10
 COMMAND_TIMEOUT = 8.0  # seconds; a server that has vanished is noticed within ten
+_SHOWN = 200  # characters of a message in ours
 ACQUIRE_TIMEOUT = 5.0  # seconds; includes connecting
 SESSION = {
     "application_name": "proxenia",
@@ -49,16 +50,21 @@ def mapped() -> Iterator[None]:
     """Turn asyncpg's exceptions into the ports', with the cause chained."""
     try:
         yield
-    except asyncpg.DataError:  # client side; an InterfaceError, but about a value
-        raise
     except UNAVAILABLE as error:
         raise UnavailableError(f"the database does not answer: {_said(error)}") from error
-    except asyncpg.InterfaceError as error:  # "connection is closed", in many words
-        raise UnavailableError(f"the connection to the database is gone: {_said(error)}") from error
-    except (asyncpg.UntranslatableCharacterError, asyncpg.CharacterNotInRepertoireError) as error:
-        raise InvalidValueError(
-            "bad_text", f"expected text without NUL characters, got some: {_said(error)}"
-        ) from error
+    except asyncpg.DataError as error:  # class 22, as the server says it: NUL in text, a number too large
+        raise InvalidValueError("bad_value", f"a value does not fit the database: {_said(error)}") from error
+    except asyncpg.InterfaceError as error:
+        raise _of_interface(error) from error
+
+
+def _of_interface(error: asyncpg.InterfaceError) -> Exception:
+    """What asyncpg itself finds wrong: the DSN, a value, or (all others) a connection that is closed."""
+    if isinstance(error, asyncpg.exceptions.ClientConfigurationError):
+        return UnusableDatabaseError(f"expected a usable database URL, got: {_said(error)}")
+    if isinstance(error, ValueError):
+        return InvalidValueError("bad_value", f"a value does not fit the database: {_said(error)}")
+    return UnavailableError(f"the connection to the database is gone: {_said(error)}")
 
 
 @contextmanager
@@ -74,7 +80,7 @@ def _committing() -> Iterator[None]:
 
 
 def _said(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    return str(error)[:_SHOWN] or type(error).__name__
 
 
 class Pool:

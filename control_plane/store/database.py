@@ -1,0 +1,60 @@
+"""The store as a whole: what ``app`` opens and hands to the parts."""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from control_plane.store.audit import PostgresAudit
+from control_plane.store.deliveries import PostgresDeliveries
+from control_plane.store.feed import Feed
+from control_plane.store.migrate import migrate
+from control_plane.store.objects import PostgresObjects
+from control_plane.store.pool import Pool
+
+_log = structlog.get_logger()
+
+
+class Database:
+    """An async context manager: inside it the repositories work and the change feed listens.
+
+    Opening connects to nothing. ``migrate`` comes first, once; repeat it while it raises UnavailableError.
+    """
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._pool = Pool(dsn)
+        self._feed = Feed(dsn)
+        self._listening: asyncio.Task[None] | None = None
+        self.objects = PostgresObjects(self._pool, self._feed)
+        self.audit = PostgresAudit(self._pool)
+        self.deliveries = PostgresDeliveries(self._pool)
+
+    async def __aenter__(self) -> Self:
+        await self._pool.__aenter__()
+        self._listening = asyncio.create_task(self._feed.run(), name="change-feed")
+        self._listening.add_done_callback(_say_why)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.wait([self._listening])
+        await self._pool.__aexit__(kind, error, trace)
+
+    async def migrate(self) -> None:
+        """Bring the schema to this version; see ``store.migrate``."""
+        await migrate(self._dsn)
+
+    async def check(self) -> None:
+        """Raise UnavailableError when the database does not answer."""
+        await self._pool.check()
+
+
+def _say_why(task: asyncio.Task[None]) -> None:
+    """Only a defect ends the feed early; followers then live on polling, and the log says so."""
+    if not task.cancelled():
+        _log.error("the change feed has ended", exc_info=task.exception())

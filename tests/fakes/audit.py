@@ -1,0 +1,79 @@
+"""An in-memory audit that passes the same contract suite as the PostgreSQL one."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from control_plane.model.audit import AuditEvent
+from control_plane.model.problem import InvalidValueError
+from control_plane.ports.audit import AuditQuery, Checkpoint
+from control_plane.ports.errors import UnavailableError
+
+_EQUAL = ("correlation_id", "principal", "resource", "reporter", "decision", "event_type")
+
+
+class FakeAudit:
+    """Implements ports.audit.AuditStore. Set ``down`` to make every call raise UnavailableError."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self._rows: dict[tuple[str, str, datetime], AuditEvent] = {}
+        self._checkpoints: dict[tuple[str, str], Checkpoint] = {}
+
+    @property
+    def events(self) -> list[AuditEvent]:
+        """Everything that was stored, in the order of arrival."""
+        return list(self._rows.values())
+
+    async def append(self, events: Sequence[AuditEvent], checkpoint: Checkpoint | None = None) -> int:
+        self._reach()
+        before = len(self._rows)
+        for event in events:
+            self._rows.setdefault((event.reporter, event.row_id, event.timestamp), event)
+        if checkpoint is not None:
+            self._move(checkpoint)
+        return len(self._rows) - before
+
+    async def checkpoints(self, gateway: str) -> tuple[Checkpoint, ...]:
+        self._reach()
+        return tuple(self._checkpoints[key] for key in sorted(self._checkpoints) if key[0] == gateway)
+
+    async def query(self, query: AuditQuery) -> list[AuditEvent]:
+        self._reach()
+        after = _position(query.after) if query.after else None
+        found = [event for event in self._rows.values() if _matches(event, query)]
+        found.sort(key=_place, reverse=True)
+        return [event for event in found if after is None or _place(event) < after][: query.limit]
+
+    def _reach(self) -> None:
+        if self.down:
+            raise UnavailableError("the database does not answer: it was told to be down")
+
+    def _move(self, checkpoint: Checkpoint) -> None:
+        present = self._checkpoints.get((checkpoint.gateway, checkpoint.stream))
+        if present is None or present.file != checkpoint.file or present.offset < checkpoint.offset:
+            self._checkpoints[checkpoint.gateway, checkpoint.stream] = checkpoint
+
+
+def _matches(event: AuditEvent, query: AuditQuery) -> bool:
+    for name in _EQUAL:
+        wanted = getattr(query, name)
+        if wanted and getattr(event, name) != wanted:
+            return False
+    if query.since is not None and event.timestamp < query.since:
+        return False
+    return query.until is None or event.timestamp < query.until
+
+
+def _place(event: AuditEvent) -> tuple[datetime, bytes]:
+    return event.timestamp, event.event_id.encode()
+
+
+def _position(cursor: str) -> tuple[datetime, bytes]:
+    moment, separator, event_id = cursor.partition("|")
+    try:
+        parsed = datetime.fromisoformat(moment)
+    except ValueError as error:
+        raise InvalidValueError("bad_cursor", "expected 'timestamp|event_id'") from error
+    if not separator:
+        raise InvalidValueError("bad_cursor", "expected 'timestamp|event_id'")
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC), event_id.encode()

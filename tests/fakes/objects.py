@@ -1,0 +1,149 @@
+"""An in-memory store of objects that passes the same contract suite as the PostgreSQL one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from control_plane.model.change import TYPES, Change, Item, Kind, Value
+from control_plane.model.gateway import Gateway
+from control_plane.model.problem import InvalidValueError
+from control_plane.ports.errors import ConflictError, MissingError, UnavailableError
+from control_plane.ports.objects import Mode, Stored, Write
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    value: Value | None
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class FakeObjects:
+    """Implements ports.objects.Objects. Set ``down`` to make every call raise UnavailableError."""
+
+    def __init__(self, *, now: Callable[[], datetime] = _now) -> None:
+        self.down = False
+        self.actors: list[str] = []  # of the writes that changed something
+        self.revision = 0
+        self._now = now
+        self._entries: dict[tuple[Kind, str], _Entry] = {}
+        self._followers: set[asyncio.Event] = set()
+
+    async def write(self, writes: Sequence[Write], *, actor: str) -> int:
+        self._reach()
+        _refuse_repetition(writes)
+        for write in writes:
+            _check_shape(write)
+        for write in writes:
+            self._check(write)
+        differing = [write for write in writes if self._value(write.kind, write.key) != write.value]
+        if differing:
+            self.revision += 1
+            self.actors.append(actor)
+            for write in differing:
+                self._apply(write)
+            for follower in self._followers:
+                follower.set()
+        return self.revision
+
+    async def get(self, kind: Kind, key: str) -> Stored | None:
+        self._reach()
+        entry = self._entries.get((kind, key))
+        return None if entry is None else _stored(kind, key, entry)
+
+    async def page(
+        self, kind: Kind, *, after: str = "", limit: int = 100, organisation: str = ""
+    ) -> list[Stored]:
+        self._reach()
+        of_kind = sorted((key.encode(), key) for found, key in self._entries if found is kind)
+        found: list[Stored] = []
+        for encoded, key in of_kind:
+            stored = _stored(kind, key, self._entries[kind, key])
+            if stored is None or encoded <= after.encode() or len(found) >= limit:
+                continue
+            if organisation in {"", _organisation_of(stored.value)}:
+                found.append(stored)
+        return found
+
+    async def changes(self, since: int) -> Change:
+        self._reach()
+        items = (
+            Item(kind, key, entry.value)
+            for (kind, key), entry in self._entries.items()
+            if entry.revision > since and (since > 0 or entry.value is not None)
+        )
+        return Change(self.revision, tuple(items))
+
+    async def wakeups(self) -> AsyncIterator[None]:
+        event = asyncio.Event()
+        event.set()
+        self._followers.add(event)
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(5):
+                        await event.wait()
+                except TimeoutError:
+                    pass  # nothing happened: wake up all the same
+                event.clear()
+                yield
+        finally:
+            self._followers.discard(event)
+
+    def _reach(self) -> None:
+        if self.down:
+            raise UnavailableError("the database does not answer: it was told to be down")
+
+    def _value(self, kind: Kind, key: str) -> Value | None:
+        entry = self._entries.get((kind, key))
+        return None if entry is None else entry.value
+
+    def _check(self, write: Write) -> None:
+        name = f"{write.kind} {write.key}"
+        entry = self._entries.get((write.kind, write.key))
+        present = entry is not None and entry.value is not None
+        revision = entry.revision if entry is not None and present else 0
+        if write.mode is Mode.CREATE and present:
+            raise ConflictError(f"{name} exists already")
+        if write.mode in {Mode.REPLACE, Mode.DELETE} and not present:
+            raise MissingError(f"there is no {name}")
+        if write.expected is not None and write.expected != revision:
+            raise ConflictError(f"expected {name} at revision {write.expected}, got {revision}")
+
+    def _apply(self, write: Write) -> None:
+        now = self._now()
+        before = self._entries.get((write.kind, write.key))
+        created = now if before is None or before.value is None else before.created_at
+        self._entries[write.kind, write.key] = _Entry(write.value, self.revision, created, now)
+
+
+def _refuse_repetition(writes: Sequence[Write]) -> None:
+    if len({(write.kind, write.key) for write in writes}) != len(writes):
+        raise ConflictError("expected each object once in a change, got one twice")
+
+
+def _check_shape(write: Write) -> None:
+    if (write.mode is Mode.DELETE) != (write.value is None):
+        raise InvalidValueError("bad_write", f"expected a value unless it is a deletion, got {write.mode}")
+    if write.value is None:
+        return
+    if not isinstance(write.value, TYPES[write.kind]):
+        raise InvalidValueError("bad_kind", f"expected a {write.kind}, got a {type(write.value).__name__}")
+    if write.value.key != write.key:
+        raise InvalidValueError("bad_key", f"expected the key {write.value.key}, got {write.key}")
+
+
+def _stored(kind: Kind, key: str, entry: _Entry) -> Stored | None:
+    if entry.value is None:
+        return None
+    return Stored(kind, key, entry.value, entry.revision, entry.created_at, entry.updated_at)
+
+
+def _organisation_of(value: Value) -> str:
+    return value.spiffe_id.trust_domain if isinstance(value, Gateway) else value.organisation
