@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from control_plane.model.change import TYPES, Change, Item, Kind, Value
-from control_plane.model.gateway import Gateway
+from control_plane.model.change import Change, Item, Kind, Value
 from control_plane.model.problem import InvalidValueError
 from control_plane.ports.errors import ConflictError, MissingError, UnavailableError
 from control_plane.ports.objects import Mode, Stored, Write
+from control_plane.store import codec
 
 
 def _now() -> datetime:
@@ -67,7 +67,7 @@ class FakeObjects:
             stored = _stored(kind, key, self._entries[kind, key])
             if stored is None or encoded <= after.encode() or len(found) >= limit:
                 continue
-            if organisation in {"", _organisation_of(stored.value)}:
+            if organisation in {"", codec.organisation_of(stored.value)}:
                 found.append(stored)
         return found
 
@@ -131,19 +131,11 @@ def _refuse_repetition(writes: Sequence[Write]) -> None:
 def _check_shape(write: Write) -> None:
     if (write.mode is Mode.DELETE) != (write.value is None):
         raise InvalidValueError("bad_write", f"expected a value unless it is a deletion, got {write.mode}")
-    if write.value is None:
-        return
-    if not isinstance(write.value, TYPES[write.kind]):
-        raise InvalidValueError("bad_kind", f"expected a {write.kind}, got a {type(write.value).__name__}")
-    if write.value.key != write.key:
-        raise InvalidValueError("bad_key", f"expected the key {write.value.key}, got {write.key}")
+    if write.value is not None:
+        codec.encode(write.kind, write.key, write.value)  # refuses what the real store refuses
 
 
 def _stored(kind: Kind, key: str, entry: _Entry) -> Stored | None:
     if entry.value is None:
         return None
     return Stored(kind, key, entry.value, entry.revision, entry.created_at, entry.updated_at)
-
-
-def _organisation_of(value: Value) -> str:
-    return value.spiffe_id.trust_domain if isinstance(value, Gateway) else value.organisation

@@ -1,0 +1,59 @@
+"""Each port's suite runs against the fake and against the real PostgreSQL."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+import pytest_asyncio
+
+from control_plane.ports.audit import AuditStore
+from control_plane.ports.deliveries import DeliveryLog
+from control_plane.ports.objects import Objects
+from control_plane.store.database import Database
+from tests.fakes.audit import FakeAudit
+from tests.fakes.deliveries import FakeDeliveries
+from tests.fakes.objects import FakeObjects
+from tests.integration.postgres import database_url, postgres_server
+
+__all__ = ["database_url", "postgres_server"]
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One implementation of the store's ports."""
+
+    objects: Objects
+    audit: AuditStore
+    deliveries: DeliveryLog
+
+
+@pytest.fixture
+def fake() -> Store:
+    return Store(FakeObjects(), FakeAudit(), FakeDeliveries())
+
+
+@pytest_asyncio.fixture
+async def postgres(database_url: str) -> AsyncIterator[Store]:
+    async with Database(database_url) as database:
+        yield Store(database.objects, database.audit, database.deliveries)
+
+
+@pytest.fixture(params=["fake", pytest.param("postgres", marks=pytest.mark.integration)])
+def store(request: pytest.FixtureRequest) -> Store:
+    made: Store = request.getfixturevalue(request.param)
+    return made
+
+
+@pytest.fixture
+def objects(store: Store) -> Objects:
+    return store.objects
+
+
+@pytest.fixture
+def audit(store: Store) -> AuditStore:
+    return store.audit
+
+
+@pytest.fixture
+def deliveries(store: Store) -> DeliveryLog:
+    return store.deliveries
