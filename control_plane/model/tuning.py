@@ -78,7 +78,8 @@ class Tuning:
         if self.circuit_open_max < self.circuit_open:
             raise InvalidValueError(
                 "bad_tuning",
-                f"expected circuit_open_max from circuit_open ({self.circuit_open}), got {self.circuit_open_max}",
+                f"expected circuit_open_max from circuit_open ({self.circuit_open}),"
+                f" got {self.circuit_open_max}",
             )
         for path in (self.access_log, self.listener_log, self.own_certificate):
             _check_path(path)

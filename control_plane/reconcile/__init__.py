@@ -1,0 +1,1 @@
+"""The running of the core: changes in, consistent publications out."""

@@ -1,0 +1,152 @@
+"""The core in one object: a change goes in, one consistent publication comes out.
+
+What a change touches is planned, translated and checked; nothing else is looked at. The two resources that
+units share are put together again when their part of them changed, from parts that were serialised before.
+"""
+
+from collections.abc import Generator, Iterator
+from typing import TypeVar
+
+from control_plane.model.change import Change
+from control_plane.model.federation import Unit
+from control_plane.model.identity import TrustDomain
+from control_plane.model.problem import Problem
+from control_plane.model.tuning import Tuning
+from control_plane.model.xds import ROUTES, SECRET, XdsResource
+from control_plane.plan.federate import federate
+from control_plane.plan.world import World
+from control_plane.ports.publisher import Name, Publication
+from control_plane.translate.consistency import Consistency
+from control_plane.translate.names import EGRESS, INGRESS, TRUST_INGRESS
+from control_plane.translate.references import Reference
+from control_plane.translate.unit import (
+    Translated,
+    egress_routes,
+    ingress_routes,
+    ingress_trust,
+    translate,
+)
+
+_INGRESS_ROUTES = Name(ROUTES, INGRESS)
+_EGRESS_ROUTES = Name(ROUTES, EGRESS)
+_INGRESS_TRUST = Name(SECRET, TRUST_INGRESS)
+_SHARED = (_INGRESS_ROUTES, _EGRESS_ROUTES, _INGRESS_TRUST)
+
+Step = Generator[None, None, Publication]
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Federator:
+    """Holds the world and what was published of it; ``apply`` moves both on together."""
+
+    def __init__(self, own: TrustDomain, tuning: Tuning) -> None:
+        self._own = own
+        self._tuning = tuning
+        self._world = World(own)
+        self._translated: dict[Unit, Translated] = {}
+        self._problems: dict[Unit, tuple[Problem, ...]] = {}
+        self._refused: dict[Unit, Problem] = {}
+        self._virtual_hosts: dict[str, bytes] = {}  # by resource of ours
+        self._trust_domains: dict[str, bytes] = {}  # by partner
+        self._stale = set(_SHARED)
+        self._consistency = Consistency(Reference(*name) for name in _SHARED)
+        self.planned = 0  # units planned so far; what a change costs
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything wrong with the objects, by subject."""
+        found = {problem for problems in self._problems.values() for problem in problems}
+        return tuple(sorted(found | set(self._refused.values()), key=lambda p: (p.subject, p.code, p.detail)))
+
+    def admission(self, node_key: str) -> Problem | None:
+        """Why this node gets no traffic, or None when it is admitted."""
+        return self._world.admission(node_key)
+
+    def apply(self, change: Change) -> Publication:
+        """Take over ``change`` and return what is different; the first time also what never changes."""
+        step = self.steps(change)
+        while True:
+            try:
+                next(step)
+            except StopIteration as finished:
+                publication: Publication = finished.value
+                return publication
+
+    def steps(self, change: Change) -> Step:
+        """``apply`` in small pieces: the caller may do something else between them, but must finish."""
+        dirty: set[Unit] = set(self._refused)  # what they lacked may be there now
+        for item in change.items:
+            dirty |= self._world.apply((item,))
+            yield
+        step: dict[Unit, Translated | None] = {}
+        for unit in sorted(dirty):
+            self._plan(unit, step)
+            yield
+        self._refused |= yield from self._consistency.accept(step)
+        upserts: dict[Name, XdsResource] = {}
+        removals: set[Name] = set()
+        for unit, translated in step.items():
+            if unit not in self._refused:
+                self._replace(unit, translated or Translated(), upserts, removals)
+            yield
+        upserts.update(self._compose())
+        return Publication(tuple(upserts.values()), tuple(sorted(removals)))
+
+    def _plan(self, unit: Unit, step: dict[Unit, Translated | None]) -> None:
+        """Put the unit's translation into ``step``; where there is none, the last good one stays."""
+        self.planned += 1
+        planned, problems = federate(self._world, unit)
+        self._refused.pop(unit, None)
+        if problems:
+            self._problems[unit] = problems
+        else:
+            self._problems.pop(unit, None)
+        try:
+            step[unit] = None if planned is None else translate(planned, self._tuning, self._own)
+        except ValueError as error:  # protobuf refuses a value: one bad object must not stop the others
+            self._refused[unit] = Problem(
+                f"{unit.kind} {unit.key}",
+                "untranslatable",
+                f"its configuration cannot be made: {error}",
+                "correct the object; until then the last good configuration stays",
+            )
+
+    def _replace(
+        self, unit: Unit, new: Translated, upserts: dict[Name, XdsResource], removals: set[Name]
+    ) -> None:
+        old = self._translated.get(unit, Translated())
+        before = {_name(resource): resource for resource in old.resources}
+        after = {_name(resource): resource for resource in new.resources}
+        upserts.update((name, resource) for name, resource in after.items() if before.get(name) != resource)
+        removals |= before.keys() - after.keys()
+        _put(self._translated, unit, new if new.resources else None)
+        if new.virtual_host != old.virtual_host:
+            _put(self._virtual_hosts, unit.key, new.virtual_host or None)
+            self._stale.add(_INGRESS_ROUTES)
+        if new.trust_domain != old.trust_domain:
+            _put(self._trust_domains, unit.key, new.trust_domain or None)
+            self._stale.add(_INGRESS_TRUST)
+
+    def _compose(self) -> Iterator[tuple[Name, XdsResource]]:
+        """What units share and this step changed; parts are in key order, so that replicas agree."""
+        for name in sorted(self._stale):
+            if name == _INGRESS_ROUTES:
+                yield name, ingress_routes([self._virtual_hosts[key] for key in sorted(self._virtual_hosts)])
+            elif name == _INGRESS_TRUST:
+                domains = [self._trust_domains[key] for key in sorted(self._trust_domains)]
+                yield name, ingress_trust(self._own, domains)
+            else:
+                yield name, egress_routes(self._tuning)
+        self._stale.clear()
+
+
+def _name(resource: XdsResource) -> Name:
+    return Name(resource.type_url, resource.name, resource.scope)
+
+
+def _put(values: dict[K, V], key: K, value: V | None) -> None:
+    if value is None:
+        values.pop(key, None)
+    else:
+        values[key] = value

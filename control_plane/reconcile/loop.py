@@ -1,0 +1,108 @@
+"""Follows the store and publishes: first everything at once, then every change as it comes.
+
+Nothing is published before the store was read, so a restart never pushes an empty world. While the store cannot be
+reached, what was published last stays, and ``degraded`` says so.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from random import SystemRandom
+
+import structlog
+
+from control_plane.model.change import Change
+from control_plane.model.problem import Problem
+from control_plane.ports.errors import UnavailableError
+from control_plane.ports.objects import Objects
+from control_plane.ports.publisher import Publication, Publisher
+from control_plane.reconcile.federator import Federator
+
+_SLICE = 0.01  # seconds of work before others get their turn
+_FIRST_DELAY, _LAST_DELAY = 0.1, 5.0  # seconds between attempts to reach the store
+
+_log = structlog.get_logger()
+_random = SystemRandom()
+
+
+class Loop:
+    """Runs one ``federator``; answers as ``ports.overview.Overview`` from memory.
+
+    However big a change is, it becomes one publication: gateways never see a mixture of two revisions.
+    """
+
+    def __init__(self, objects: Objects, publisher: Publisher, federator: Federator) -> None:
+        self._objects = objects
+        self._publisher = publisher
+        self._federator = federator
+        self._revision = 0
+        self._degraded = False
+        self.ready = asyncio.Event()
+
+    @property
+    def revision(self) -> int:
+        """The store's revision that is published; 0 before the first."""
+        return self._revision
+
+    @property
+    def degraded(self) -> bool:
+        """Whether the store cannot be reached now, and what is published may be old."""
+        return self._degraded
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything wrong with the objects, each with its reason."""
+        return self._federator.problems
+
+    def admission(self, node_key: str) -> Problem | None:
+        """Why this node gets no traffic, or None when it is admitted."""
+        return self._federator.admission(node_key)
+
+    async def run(self) -> None:
+        """Until cancelled. Only the store's absence is survived; any other failure is a defect and ends it."""
+        delays = _delays()
+        while True:
+            try:
+                async for _ in self._objects.wakeups():
+                    await self._catch_up()
+                    delays = _delays()
+                _log.warning("store stopped waking us")
+            except UnavailableError as error:
+                if not self._degraded:
+                    _log.warning("store unavailable", error=str(error), revision=self._revision)
+                self._degraded = True
+            await asyncio.sleep(next(delays))
+
+    async def _catch_up(self) -> None:
+        change = await self._objects.changes(self._revision)
+        if self._degraded:
+            _log.info("store available again", revision=change.revision)
+        self._degraded = False
+        if change.items or not self.ready.is_set():
+            publication = await self._applied(change)
+            if publication.upserts or publication.removals:
+                self._publisher.publish(publication)
+        self._revision = change.revision
+        self.ready.set()
+
+    async def _applied(self, change: Change) -> Publication:
+        """Apply ``change`` without holding up the event loop."""
+        clock = asyncio.get_running_loop().time
+        step = self._federator.steps(change)
+        began = clock()
+        while True:
+            try:
+                next(step)
+            except StopIteration as finished:
+                publication: Publication = finished.value
+                return publication
+            if clock() - began > _SLICE:
+                await asyncio.sleep(0)
+                began = clock()
+
+
+def _delays() -> Iterator[float]:
+    """Twice as long each time, up to a limit; the lower half is left to chance, so that replicas spread."""
+    delay = _FIRST_DELAY
+    while True:
+        yield delay * _random.uniform(0.5, 1)
+        delay = min(2 * delay, _LAST_DELAY)

@@ -1,0 +1,1 @@
+"""Pure translation: from what should be configured to Envoy's resources as bytes."""

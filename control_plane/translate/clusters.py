@@ -1,0 +1,164 @@
+"""Clusters: one per partner's resource, one per resource of ours.
+
+Addresses come by EDS, so that a changed
+one rebuilds no connection.
+"""
+
+from functools import lru_cache
+
+from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2, outlier_detection_pb2
+from envoy.config.core.v3 import protocol_pb2
+from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
+from envoy.type.v3 import percent_pb2
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.wrappers_pb2 import UInt32Value
+
+from control_plane.model.identity import TrustDomain
+from control_plane.model.resource import Resource, ResourceKind
+from control_plane.model.tuning import Tuning
+from control_plane.translate.names import import_cluster, local_cluster, statistics
+from control_plane.translate.parts import ads, metadata, packed, seconds, serialised
+from control_plane.translate.tls import denying_socket, partner_socket
+
+_PROTOCOL = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+STREAM_WINDOW = 1 << 20  # bytes in flight per stream: enough for 50 ms and 160 Mbit/s
+CONNECTION_WINDOW = 1 << 24
+
+MATCH_KEY = "organisation"
+"""The endpoint metadata (namespace ``envoy.transport_socket_match``) that chooses the TLS context."""
+
+
+def imported(resource: Resource, tuning: Tuning) -> bytes:
+    """The cluster of a partner's resource: what is its own, then what all of that partner share."""
+    name = import_cluster(resource)
+    return _particular(name, resource) + _import_template(resource.organisation, tuning)
+
+
+def exported(resource: Resource, tuning: Tuning) -> bytes:
+    """The cluster of a service behind our ingress."""
+    name = local_cluster(resource)
+    return _particular(name, resource) + _export_template(resource.kind, tuning)
+
+
+def _particular(name: str, resource: Resource) -> bytes:
+    return serialised(
+        cluster_pb2.Cluster(
+            name=name, alt_stat_name=statistics(name), metadata=metadata(resource=resource.key)
+        )
+    )
+
+
+@lru_cache(maxsize=4096)
+def _import_template(organisation: TrustDomain, tuning: Tuning) -> bytes:
+    cluster = _common(tuning)
+    cluster.outlier_detection.CopyFrom(_circuit(tuning))
+    # Panic mode would send to nodes whose circuit is open as soon as half of them are; then it never opens.
+    cluster.common_lb_config.healthy_panic_threshold.CopyFrom(percent_pb2.Percent(value=0))
+    # By default changes wait up to a second to be merged, and an opened circuit with them.
+    cluster.common_lb_config.update_merge_window.CopyFrom(seconds(0))
+    own = Struct()
+    own.fields[MATCH_KEY].string_value = organisation
+    cluster.transport_socket_matches.extend(
+        [
+            cluster_pb2.Cluster.TransportSocketMatch(
+                name=statistics(organisation),
+                match=own,
+                transport_socket=partner_socket(organisation, tuning),
+            ),
+            # The last one catches all: an endpoint that matched nothing would be dialled in plaintext.
+            cluster_pb2.Cluster.TransportSocketMatch(
+                name="deny", match=Struct(), transport_socket=denying_socket()
+            ),
+        ]
+    )
+    _speak(cluster, _http2(tuning), tuning)
+    return serialised(cluster)
+
+
+@lru_cache(maxsize=64)
+def _export_template(kind: ResourceKind, tuning: Tuning) -> bytes:
+    cluster = _common(tuning)
+    protocol = http_protocol_options_pb2.HttpProtocolOptions.ExplicitHttpConfig()
+    if kind is ResourceKind.GRPC:
+        protocol.http2_protocol_options.CopyFrom(_http2_options(tuning))
+    else:
+        protocol.http_protocol_options.SetInParent()
+    _speak(cluster, protocol, tuning)
+    return serialised(cluster)
+
+
+def _common(tuning: Tuning) -> cluster_pb2.Cluster:
+    return cluster_pb2.Cluster(
+        type=cluster_pb2.Cluster.EDS,
+        # Bounded: a cluster whose endpoints do not come must not hold up the start of the whole gateway.
+        eds_cluster_config=cluster_pb2.Cluster.EdsClusterConfig(eds_config=ads(tuning.fetch_timeout)),
+        connect_timeout=seconds(tuning.connect_timeout),
+        lb_policy=cluster_pb2.Cluster.LEAST_REQUEST,
+        circuit_breakers=circuit_breaker_pb2.CircuitBreakers(thresholds=[_limits(tuning)]),
+    )
+
+
+def _limits(tuning: Tuning) -> circuit_breaker_pb2.CircuitBreakers.Thresholds:
+    return circuit_breaker_pb2.CircuitBreakers.Thresholds(
+        max_connections=UInt32Value(value=tuning.max_connections),
+        max_pending_requests=UInt32Value(value=tuning.max_pending_requests),
+        max_requests=UInt32Value(value=tuning.max_requests),
+        track_remaining=True,  # how much is left is a metric
+        # Retries are bounded by what is going on, not by a fixed number: a dying partner is not buried in
+        # them.
+        retry_budget=circuit_breaker_pb2.CircuitBreakers.Thresholds.RetryBudget(
+            budget_percent=percent_pb2.Percent(value=tuning.retry_budget_percent),
+            min_retry_concurrency=UInt32Value(value=tuning.retry_concurrency),
+        ),
+    )
+
+
+def _circuit(tuning: Tuning) -> outlier_detection_pb2.OutlierDetection:
+    """The circuit to each node: failures in a row eject it.
+
+    ``split_external_local_origin_errors`` stays unset: with it, time-outs would never open the circuit,
+    because every successful connect resets their counter.
+    """
+    return outlier_detection_pb2.OutlierDetection(
+        consecutive_5xx=UInt32Value(value=tuning.circuit_failures),
+        enforcing_consecutive_5xx=UInt32Value(value=100),
+        enforcing_success_rate=UInt32Value(value=0),  # it compares nodes with each other, which says little
+        interval=seconds(tuning.circuit_interval),
+        base_ejection_time=seconds(tuning.circuit_open),
+        max_ejection_time=seconds(tuning.circuit_open_max),
+        max_ejection_percent=UInt32Value(value=100),  # by default the only node would never be ejected
+    )
+
+
+def _http2_options(tuning: Tuning) -> protocol_pb2.Http2ProtocolOptions:
+    return protocol_pb2.Http2ProtocolOptions(
+        allow_connect=True,  # WebSockets cross as extended CONNECT (RFC 8441)
+        initial_stream_window_size=UInt32Value(value=STREAM_WINDOW),
+        initial_connection_window_size=UInt32Value(value=CONNECTION_WINDOW),
+        # A machine that vanished sends no reset: without pings, its connections would take requests for
+        # minutes.
+        connection_keepalive=protocol_pb2.KeepaliveSettings(
+            interval=seconds(tuning.keepalive_interval), timeout=seconds(tuning.keepalive_timeout)
+        ),
+    )
+
+
+def _http2(tuning: Tuning) -> http_protocol_options_pb2.HttpProtocolOptions.ExplicitHttpConfig:
+    """HTTP/2 without asking: between gateways nothing else is spoken."""
+    return http_protocol_options_pb2.HttpProtocolOptions.ExplicitHttpConfig(
+        http2_protocol_options=_http2_options(tuning)
+    )
+
+
+def _speak(
+    cluster: cluster_pb2.Cluster,
+    protocol: http_protocol_options_pb2.HttpProtocolOptions.ExplicitHttpConfig,
+    tuning: Tuning,
+) -> None:
+    options = http_protocol_options_pb2.HttpProtocolOptions(
+        common_http_protocol_options=protocol_pb2.HttpProtocolOptions(
+            max_connection_duration=seconds(tuning.max_connection_duration)
+        ),
+        explicit_http_config=protocol,
+    )
+    cluster.typed_extension_protocol_options[_PROTOCOL].CopyFrom(packed(options))

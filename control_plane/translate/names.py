@@ -1,0 +1,33 @@
+"""Names of Envoy resources. Each holds everything that distinguishes it; other parts read them back."""
+
+from control_plane.model.identity import TrustDomain
+from control_plane.model.resource import Resource
+
+INGRESS = "ingress"  # listener and route configuration
+EGRESS = "egress"  # listener and route configuration
+TRUST_INGRESS = "trust-ingress"  # secret: one bundle per trusted organisation
+OWN_CERTIFICATE = "own"  # secret in the agent's file; never sent by us
+
+NAMESPACE = "proxenia"  # of the metadata on clusters, endpoints and routes, which the access log reads
+CLUSTER_HEADER = "x-proxenia-cluster"  # set by our egress listener only
+IMPORT_PREFIX = "to/"
+
+
+def import_cluster(resource: Resource) -> str:
+    """``to/<name>.<organisation>``: what the egress listener makes of the request's host name."""
+    return f"{IMPORT_PREFIX}{resource.host}"
+
+
+def local_cluster(resource: Resource) -> str:
+    """``local/<name>``: the service behind our ingress."""
+    return f"local/{resource.name}"
+
+
+def statistics(cluster: str) -> str:
+    """A cluster's name in metrics: Envoy cuts names at dots, which would merge different clusters."""
+    return cluster.replace(".", "_")
+
+
+def partner_trust(organisation: TrustDomain) -> str:
+    """The secret with one partner's anchors and identities, for connections to its nodes."""
+    return f"trust-{organisation}"

@@ -1,0 +1,141 @@
+"""Routes. The egress has one set for all resources; the ingress one virtual host per resource of ours."""
+
+from functools import lru_cache
+
+from envoy.config.route.v3 import route_components_pb2, route_pb2
+from envoy.extensions.retry.host.previous_hosts.v3 import previous_hosts_pb2
+from envoy.extensions.retry.priority.previous_priorities.v3 import previous_priorities_config_pb2
+from envoy.type.matcher.v3 import regex_pb2, string_pb2
+from google.protobuf.wrappers_pb2 import UInt32Value
+
+from control_plane.model.federation import Export
+from control_plane.model.resource import ResourceKind
+from control_plane.model.tuning import Tuning
+from control_plane.translate.names import CLUSTER_HEADER, EGRESS, INGRESS, local_cluster
+from control_plane.translate.parts import metadata, packed, seconds, serialised
+from control_plane.translate.rbac import PER_ROUTE, allowing
+from control_plane.translate.wire import delimited
+
+# What a failed attempt must look like to be repeated. An idempotent method may be repeated even when the
+# first attempt was carried out (RFC 9110, 9.2.2); any other only when it cannot have reached the service.
+_IDEMPOTENT = "connect-failure,refused-stream,reset,gateway-error"
+_UNTOUCHED = "connect-failure,refused-stream,reset-before-request"
+_IDEMPOTENT_METHODS = "GET|HEAD|OPTIONS|TRACE|PUT|DELETE"
+
+# Removed on the way out: which machine of ours called is nobody's business, and the header of ours even less.
+_PRIVATE = (CLUSTER_HEADER, "x-forwarded-for", "x-forwarded-host", "x-envoy-external-address")
+# Removed on the way in: services that honour these would do something else than what was authorized.
+_OVERRIDES = (
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+)
+
+VIRTUAL_HOSTS = 2  # RouteConfiguration.virtual_hosts; a test holds it against the descriptor
+
+_Match = route_components_pb2.RouteMatch
+_Route = route_components_pb2.Route
+
+
+def egress(tuning: Tuning) -> bytes:
+    """Any host: the listener made the cluster's name of it, and a name that does not exist is a 404."""
+    careful, repeating = _retries(_UNTOUCHED, tuning), _retries(_IDEMPOTENT, tuning)
+    endless, whole = 0.0, tuning.request_timeout
+    routes = [
+        _outward("grpc", _Match(prefix="/", grpc=_Match.GrpcRouteMatchOptions()), endless, careful),
+        _outward("events", _Match(prefix="/", headers=[_ACCEPTS_EVENTS]), endless, careful),
+        _outward("idempotent", _Match(prefix="/", headers=[_IS_IDEMPOTENT]), whole, repeating),
+        _outward("other", _Match(prefix="/"), whole, careful),
+    ]
+    host = route_components_pb2.VirtualHost(name=EGRESS, domains=["*"], routes=routes)
+    host.request_headers_to_remove.extend(_PRIVATE)
+    return serialised(route_pb2.RouteConfiguration(name=EGRESS, virtual_hosts=[host]))
+
+
+def _outward(
+    name: str, match: _Match, timeout: float, retries: route_components_pb2.RetryPolicy
+) -> route_components_pb2.Route:
+    action = route_components_pb2.RouteAction(
+        cluster_header=CLUSTER_HEADER,
+        cluster_not_found_response_code=route_components_pb2.RouteAction.NOT_FOUND,
+        timeout=seconds(timeout),
+        retry_policy=retries,
+    )
+    return _Route(name=name, match=match, route=action)
+
+
+def ingress_host(export: Export, own: str, tuning: Tuning) -> bytes:
+    """The virtual host of one resource of ours; whoever ``export`` does not list is denied.
+
+    The rule is on the virtual host, above all its routes. Without anybody to allow there is none, and the
+    filter's own answer holds, which denies everything. An empty rule would switch the filter off.
+    """
+    resource = export.resource
+    host = route_components_pb2.VirtualHost(
+        name=f"export/{resource.name}",
+        domains=[f"{resource.name}.{own}"],
+        routes=[_inward(export, match, timeout, tuning) for match, timeout in _timeouts(export, tuning)],
+    )
+    if export.allowed:
+        rule = host.typed_per_filter_config[PER_ROUTE]
+        rule.CopyFrom(allowing(export.allowed))
+    return delimited(VIRTUAL_HOSTS, serialised(host))
+
+
+def _timeouts(export: Export, tuning: Tuning) -> list[tuple[_Match, float]]:
+    """Streams have no end that could be timed; their silence is (``stream_idle_timeout``)."""
+    if export.resource.kind is ResourceKind.GRPC:
+        return [(_Match(prefix="/"), 0.0)]
+    return [
+        (_Match(prefix="/", headers=[_ACCEPTS_EVENTS]), 0.0),
+        (_Match(prefix="/"), tuning.request_timeout),
+    ]
+
+
+def _inward(export: Export, match: _Match, timeout: float, tuning: Tuning) -> route_components_pb2.Route:
+    # Repeating idempotent requests end to end is the calling gateway's part; here only what went nowhere.
+    action = route_components_pb2.RouteAction(
+        cluster=local_cluster(export.resource),
+        timeout=seconds(timeout),
+        retry_policy=_retries(_UNTOUCHED, tuning),
+    )
+    facts = metadata(resource=export.resource.key)
+    return _Route(name=f"resource/{export.resource.name}", match=match, route=action, metadata=facts)
+
+
+def ingress(virtual_hosts: list[bytes]) -> bytes:
+    """All of ``ingress_host`` in one route configuration; a host that is in none of them is denied."""
+    head = route_pb2.RouteConfiguration(name=INGRESS, request_headers_to_remove=_OVERRIDES)
+    return serialised(head) + b"".join(virtual_hosts)
+
+
+_ACCEPTS_EVENTS = route_components_pb2.HeaderMatcher(
+    name="accept", string_match=string_pb2.StringMatcher(contains="text/event-stream", ignore_case=True)
+)
+_IS_IDEMPOTENT = route_components_pb2.HeaderMatcher(
+    name=":method",
+    string_match=string_pb2.StringMatcher(safe_regex=regex_pb2.RegexMatcher(regex=_IDEMPOTENT_METHODS)),
+)
+
+
+@lru_cache(maxsize=16)
+def _retries(conditions: str, tuning: Tuning) -> route_components_pb2.RetryPolicy:
+    """Another node each time, and the next priority when this one has no other."""
+    policy = route_components_pb2.RetryPolicy
+    return policy(
+        retry_on=conditions,
+        num_retries=UInt32Value(value=tuning.retries),
+        retry_host_predicate=[
+            policy.RetryHostPredicate(
+                name="envoy.retry_host_predicates.previous_hosts",
+                typed_config=packed(previous_hosts_pb2.PreviousHostsPredicate()),
+            )
+        ],
+        host_selection_retry_max_attempts=5,
+        retry_priority=policy.RetryPriority(
+            name="envoy.retry_priorities.previous_priorities",
+            typed_config=packed(previous_priorities_config_pb2.PreviousPrioritiesConfig(update_frequency=1)),
+        ),
+    )

@@ -1,0 +1,73 @@
+"""One planned unit to its Envoy resources. Nothing here looks at another unit."""
+
+from dataclasses import dataclass
+
+from control_plane.model.federation import Export, Import, Listeners, Partner, Planned
+from control_plane.model.identity import TrustDomain
+from control_plane.model.tuning import Tuning
+from control_plane.model.xds import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET, XdsResource
+from control_plane.translate import clusters, endpoints, listeners, routes, secrets
+from control_plane.translate.names import (
+    EGRESS,
+    INGRESS,
+    TRUST_INGRESS,
+    import_cluster,
+    local_cluster,
+    partner_trust,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """What one unit adds: resources of its own, and its part of the two that all units share."""
+
+    resources: tuple[XdsResource, ...] = ()
+    virtual_host: bytes = b""  # part of the route configuration ``ingress``
+    trust_domain: bytes = b""  # part of the secret ``trust-ingress``
+
+
+def translate(planned: Planned, tuning: Tuning, own: TrustDomain) -> Translated:
+    """The resources of ``planned``; equal values give equal bytes."""
+    match planned:
+        case Import(resource, targets):
+            name = import_cluster(resource)
+            return Translated(
+                (
+                    XdsResource.of(CLUSTER, name, clusters.imported(resource, tuning)),
+                    XdsResource.of(ENDPOINTS, name, endpoints.of_targets(name, targets)),
+                )
+            )
+        case Export(resource):
+            name = local_cluster(resource)
+            return Translated(
+                (
+                    XdsResource.of(CLUSTER, name, clusters.exported(resource, tuning)),
+                    XdsResource.of(ENDPOINTS, name, endpoints.of_upstreams(name, resource.upstreams)),
+                ),
+                virtual_host=routes.ingress_host(planned, own, tuning),
+            )
+        case Partner(organisation):
+            secret = XdsResource.of(SECRET, partner_trust(organisation), secrets.partner_secret(planned))
+            return Translated((secret,), trust_domain=secrets.ingress_domain(planned))
+        case Listeners(gateway):
+            return Translated(
+                (
+                    XdsResource.of(LISTENER, INGRESS, listeners.ingress(gateway, tuning), scope=gateway.id),
+                    XdsResource.of(LISTENER, EGRESS, listeners.egress(gateway, tuning), scope=gateway.id),
+                )
+            )
+
+
+def egress_routes(tuning: Tuning) -> XdsResource:
+    """The egress routes, which no unit changes."""
+    return XdsResource.of(ROUTES, EGRESS, routes.egress(tuning))
+
+
+def ingress_routes(virtual_hosts: list[bytes]) -> XdsResource:
+    """The ingress routes of all exports, in the given order."""
+    return XdsResource.of(ROUTES, INGRESS, routes.ingress(virtual_hosts))
+
+
+def ingress_trust(own: TrustDomain, trust_domains: list[bytes]) -> XdsResource:
+    """The anchors of all partners, each for itself, in the given order."""
+    return XdsResource.of(SECRET, TRUST_INGRESS, secrets.ingress_secret(own, trust_domains))
