@@ -1,7 +1,7 @@
 """Say hello to the control plane.
 
-That announces this gateway, gets its certificate signed, and tells how far its logs have arrived. It is repeated at
-half of each certificate's life. While the control plane is away the present certificate stays in use.
+That announces this gateway, gets its certificate signed, and tells how far its logs have arrived. It is
+repeated at half of each certificate's life. While the control plane is away the present one stays in use.
 """
 
 import asyncio

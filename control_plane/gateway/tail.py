@@ -51,7 +51,7 @@ def _after_a_gap(stream: str, position: Position, names: list[str]) -> Batch | N
 
 
 def _next(path: Path, offset: int, *, is_complete: bool) -> tuple[int, bytes, str] | None:
-    """Return the end of the piece at ``offset``, its lines, and why there are none; None: not finished yet."""
+    """Return the end of the piece at ``offset``, its lines, and why there are none; None: no end yet."""
     with path.open("rb", buffering=0) as file:
         data = os.pread(file.fileno(), MAX_BYTES, offset)
         end = _end_of_lines(data)

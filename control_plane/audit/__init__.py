@@ -1,0 +1,1 @@
+"""The record of what crossed between organisations: Envoy's log lines become audit events here."""
