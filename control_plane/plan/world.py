@@ -44,6 +44,17 @@ class World:
         self.catalogue = Catalogue()
         self.grant_book = GrantBook()
 
+    def counts(self) -> dict[Kind, int]:
+        """How many objects of each kind there are."""
+        return {
+            Kind.NODE: len(self.nodes),
+            Kind.AGREEMENT: len(self.agreements),
+            Kind.BUNDLE: len(self.bundles),
+            Kind.RESOURCE: len(self.resources),
+            Kind.GRANT: len(self.grants),
+            Kind.GATEWAY: len(self.gateways),
+        }
+
     def apply(self, items: Iterable[Item]) -> set[Unit]:
         """Take over ``items`` in their order; the units that have to be planned again."""
         dirty: set[Unit] = set()

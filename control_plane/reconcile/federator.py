@@ -7,7 +7,7 @@ units share are put together again when their part of them changed, from parts t
 from collections.abc import Generator, Iterator
 from typing import TypeVar
 
-from control_plane.model.change import Change
+from control_plane.model.change import Change, Kind
 from control_plane.model.federation import Unit
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import Problem
@@ -62,6 +62,14 @@ class Federator:
     def admission(self, node_key: str) -> Problem | None:
         """Why this node gets no traffic, or None when it is admitted."""
         return self._world.admission(node_key)
+
+    def counts(self) -> dict[Kind, int]:
+        """How many objects of each kind there are."""
+        return self._world.counts()
+
+    def registered(self, gateway: str) -> bool:
+        """Whether a gateway of this id has enrolled."""
+        return gateway in self._world.gateways
 
     def apply(self, change: Change) -> Publication:
         """Take over ``change`` and return what is different; the first time also what never changes."""

@@ -1,0 +1,213 @@
+"""``proxenia serve``: the control plane, composed of its parts and run until a signal ends it."""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from control_plane import __version__
+from control_plane.admin.app import create_app
+from control_plane.admin.dependencies import Dependencies
+from control_plane.admin.serve import AdminSocketError, serve_admin
+from control_plane.admin.tokens import Role, TokenFile, new_token
+from control_plane.app.settings import Settings, SettingsError, parse_listen
+from control_plane.app.up import prepare_state
+from control_plane.audit.receive import SHIP, Receiver
+from control_plane.model.problem import InvalidValueError
+from control_plane.model.tuning import Tuning
+from control_plane.ports.caller import Caller
+from control_plane.ports.errors import UnavailableError
+from control_plane.reconcile.federator import Federator
+from control_plane.reconcile.loop import Loop
+from control_plane.store.database import Database
+from control_plane.store.embedded import dsn_of
+from control_plane.trust.authority import Authority
+from control_plane.trust.enrol import HELLO, Enrolment
+from control_plane.xds.board import Board
+from control_plane.xds.gateways import Gateways
+from control_plane.xds.identity import Admission
+from control_plane.xds.listen import Credentials, Listen, ListenError
+from control_plane.xds.server import Rules, Server
+
+_log = structlog.get_logger()
+
+TOKENS = "tokens.json"  # in the directory of sockets, which is its owner's alone
+DATABASE_RETRY = 0.2  # seconds
+
+
+def utc_now() -> datetime:
+    """The clock of everything that is composed here."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The control plane, put together but not running."""
+
+    settings: Settings
+    database: Database
+    authority: Authority
+    board: Board
+    federator: Federator
+    loop: Loop
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Parts":
+        """Open what is on disk; raises SettingsError when the authority cannot be used."""
+        database = Database(settings.database_url or dsn_of(settings.state_dir))
+        try:
+            authority = Authority.open(settings.state_dir / "ca", settings.trust_domain, now=utc_now())
+        except InvalidValueError as error:
+            raise SettingsError([f"the certificate authority cannot be used: {error.detail}"]) from error
+        board = Board()
+        federator = Federator(settings.trust_domain, tuning_of(settings))
+        return cls(settings, database, authority, board, federator, Loop(database.objects, board, federator))
+
+    def credentials(self) -> Credentials:
+        """What gateways on other machines see of us."""
+        own = self.authority.server_credentials(now=utc_now())
+        return Credentials(own.key, own.chain, own.roots)
+
+    def waiting(self) -> tuple[str, ...]:
+        """What readiness waits for."""
+        if not self.loop.ready.is_set():
+            return ("the first read of the database",)
+        return ("the database",) if self.loop.degraded else ()
+
+    def server(self) -> Server:
+        """The server for our gateways."""
+        settings = self.settings
+        lifetime = timedelta(hours=settings.leaf_hours)
+        enrolment = Enrolment(
+            self.database.objects,
+            self.authority,
+            self.database.audit,
+            settings.trust_domain,
+            utc_now,
+            lifetime,
+        )
+        receiver = Receiver(self.database.audit, own=settings.trust_domain, clock=utc_now)
+        return Server(
+            self.board,
+            Gateways(self.database.deliveries, replica=socket.gethostname()),
+            listen=Listen(
+                settings.run_dir / "xds.sock",
+                settings.xds_listen,
+                self.credentials if settings.xds_listen else None,
+            ),
+            rules=Rules(
+                Admission(settings.trust_domain, self._may_connect),
+                {HELLO: enrolment.hello, SHIP: receiver.ship},
+            ),
+        )
+
+    def _may_connect(self, caller: Caller, gateway: str) -> bool:
+        """Over TCP a certificate is not enough: a gateway that was removed stays out."""
+        return caller.spiffe_id is None or self.federator.registered(gateway)
+
+    def dependencies(self) -> Dependencies:
+        """What the admin API works with."""
+        return Dependencies(
+            own=self.settings.trust_domain,
+            version=__version__,
+            objects=self.database.objects,
+            audit=self.database.audit,
+            deliveries=self.database.deliveries,
+            overview=self.loop,
+            tokens=TokenFile(self.settings.run_dir / TOKENS),
+            anchors=self.authority.anchors,
+            counts=self.federator.counts,
+            waiting=self.waiting,
+        )
+
+
+def tuning_of(settings: Settings) -> Tuning:
+    """The settings that end up in Envoy's configuration."""
+    return Tuning(
+        circuit_failures=settings.circuit_failures,
+        circuit_open=settings.circuit_open_seconds,
+        circuit_open_max=max(settings.circuit_open_seconds * 10, 300.0),
+    )
+
+
+async def run(settings: Settings) -> int:
+    """Serve until SIGINT or SIGTERM; 0 when it ended in order."""
+    prepare_state(settings)
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    parts = Parts.of(settings)
+    try:
+        async with parts.database:
+            await _serve(parts, stop)
+    except (AdminSocketError, ListenError) as error:
+        raise SettingsError([str(error)]) from error
+    return 0
+
+
+async def _serve(parts: Parts, stop: asyncio.Event) -> None:
+    tasks = [
+        asyncio.create_task(_when_migrated(parts.database, parts.loop.run), name="loop"),
+        asyncio.create_task(_open_when_ready(parts), name="board"),
+    ]
+    async with AsyncExitStack() as stack:
+        server = parts.server()
+        await server.start()
+        stack.push_async_callback(server.stop)
+        await stack.enter_async_context(_admin(parts))
+        _log.info("control plane started", trust_domain=parts.settings.trust_domain, version=__version__)
+        waiting = asyncio.create_task(stop.wait(), name="signal")
+        try:
+            done, _ = await asyncio.wait([waiting, tasks[0]], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (waiting, *tasks):
+                task.cancel()
+            await asyncio.wait([waiting, *tasks])
+        for task in done - {waiting}:
+            task.result()  # the loop only ends by a defect: say it, and let the supervisor start us again
+
+
+def _admin(parts: Parts):  # noqa: ANN202 - the context manager of admin.serve
+    settings = parts.settings
+    socket_path = settings.run_dir / "admin.sock"
+    app = create_app(parts.dependencies())
+    if not settings.admin_listen:
+        return serve_admin(app, socket_path)
+    _first_token(settings)
+    endpoint = parse_listen(settings.admin_listen)
+    return serve_admin(app, socket_path, host=endpoint.host, port=endpoint.port)
+
+
+def _first_token(settings: Settings) -> None:
+    """Make a token when there is none: it is shown this once, and only its hash is kept."""
+    path = settings.run_dir / TOKENS
+    if not path.exists():
+        token = new_token(path, name="first", role=Role.ADMIN)
+        print(f"token of the admin API on {settings.admin_listen} (shown once): {token}", file=sys.stderr)  # noqa: T201 - for the operator
+
+
+async def _when_migrated(database: Database, then: Callable[[], Awaitable[None]]) -> None:
+    """Bring the schema up to date as soon as there is a database, then go on."""
+    said = False
+    while True:
+        try:
+            await database.migrate()
+            break
+        except UnavailableError as error:
+            if not said:
+                _log.info("waiting for the database", error=str(error))
+            said = True
+            await asyncio.sleep(DATABASE_RETRY)
+    await then()
+
+
+async def _open_when_ready(parts: Parts) -> None:
+    """Answer gateways only when everything that they should have is on the board."""
+    await parts.loop.ready.wait()
+    parts.board.open()
