@@ -165,7 +165,7 @@ def _time(line: Line, name: str) -> datetime:
 
 
 def _organisation(principal: str) -> str:
-    """The principal's trust domain; empty when it is no single SPIFFE id (of a certificate with two: both)."""
+    """The principal's trust domain; empty when it is no single SPIFFE id (a certificate may have two)."""
     try:
         return SpiffeId(principal).trust_domain
     except InvalidValueError:
@@ -173,7 +173,7 @@ def _organisation(principal: str) -> str:
 
 
 def _resource_of_cluster(cluster: str, own: TrustDomain) -> str:
-    """``orders@luebeck.example`` from ``to/orders.luebeck.example``; from ``local/orders`` with our own name."""
+    """``orders@b.example`` from ``to/orders.b.example``, or from ``local/orders`` with our own name."""
     kind, _, host = cluster.partition("/")
     if kind == "to" and "." in host:
         name, _, organisation = host.partition(".")

@@ -1,8 +1,8 @@
 """Take over what the gateways ship: each line once, in one transaction with the position behind it.
 
 The answer means that the rows are in the database. A batch that does not continue where the audit stands is
-refused, so that nothing between two batches is passed over without a word; what a gateway cannot send any more, it
-says.
+refused, so that nothing between two batches is passed over without a word; what a gateway cannot send any
+more, it says.
 """
 
 import asyncio

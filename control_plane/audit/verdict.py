@@ -48,7 +48,7 @@ class Verdict(NamedTuple):
 
 
 def judge(code: int, detail: str, flags: str, *, rbac_result: str = "") -> Verdict:
-    """Decide from ``%RESPONSE_CODE%`` (0: none was sent), its details, ``%RESPONSE_FLAGS%`` and RBAC's result."""
+    """Decide from the response's code (0: none was sent), its details and flags, and RBAC's result."""
     if rbac_result == "denied" or detail.startswith("rbac_access_denied"):
         return Verdict("denied", "not_granted")
     if detail == "via_upstream":

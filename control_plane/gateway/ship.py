@@ -63,7 +63,7 @@ class Shipper:
         while True:
             is_last = self._is_last  # before reading: what Envoy wrote before it stopped is read afterwards
             try:
-                shipped = await self._ship_next(files)
+                shipped = await self.ship_next(files)
             except UnavailableError as error:
                 trouble.begin("control_plane_away", str(error))
             except RefusedError as error:
@@ -80,8 +80,8 @@ class Shipper:
                 continue
             await asyncio.sleep(backoff.next(random.random()))  # noqa: S311 - spreads load, keeps no secret
 
-    async def _ship_next(self, files: LogFiles) -> bool:
-        """Ship one batch; False when there is nothing new."""
+    async def ship_next(self, files: LogFiles) -> bool:
+        """Ship one batch; False when there is nothing new. Raises what stands in the way."""
         position = self._checkpoints.get(files.stream)
         batch = await asyncio.to_thread(read, files, position, now=time.time_ns())
         if batch is None:

@@ -41,7 +41,12 @@ async def relay(config: AgentConfig) -> AsyncIterator[str]:
             near_writer.close()
             return
         last_failure = ""
-        await asyncio.gather(_pump(near_reader, far_writer), _pump(far_reader, near_writer))
+        try:
+            await _join((near_reader, near_writer), (far_reader, far_writer))
+        finally:
+            # Without waiting for the farewells of TLS: HTTP/2 has told what there was to tell.
+            near_writer.transport.abort()
+            far_writer.transport.abort()
 
     server = await asyncio.start_unix_server(connect, socket)
     socket.chmod(0o600)
@@ -91,14 +96,25 @@ def _context(config: AgentConfig) -> ssl.SSLContext:
     return context
 
 
+Side = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def _join(near: Side, far: Side) -> None:
+    """Carry bytes both ways until either side ends."""
+    async with asyncio.TaskGroup() as group:
+        pumps = [
+            group.create_task(_pump(near[0], far[1]), name="relay out"),
+            group.create_task(_pump(far[0], near[1]), name="relay in"),
+        ]
+        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        for pump in pumps:
+            pump.cancel()
+
+
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
+    with suppress(
+        OSError
+    ):  # a side that is gone ends the connection like one that closes it; gRPC reports it
         while data := await reader.read(_CHUNK):
             writer.write(data)
             await writer.drain()
-    except OSError:
-        return  # one end is gone; closing the other tells gRPC, which reports it
-    finally:
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
