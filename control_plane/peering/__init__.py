@@ -1,0 +1,1 @@
+"""The protocol between the control planes of organisations: invite, join, heartbeat, bundle endpoint."""

@@ -1,0 +1,219 @@
+"""What peering and the following of bundles need of the database and of each other.
+
+Times are the database's, so that replicas with different clocks agree. Every method raises UnavailableError
+when the database cannot be reached, having changed nothing.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from control_plane.model.bundle import Bundle
+from control_plane.model.identity import TrustDomain
+from control_plane.model.peering import (
+    BundleSource,
+    BundleState,
+    Invitation,
+    Joined,
+    PartnerRecord,
+    PartnerView,
+    PeeringAddress,
+    View,
+)
+
+
+class Credentials(Protocol):
+    """The control plane's own identity as PEM: its key, its chain (leaf first), and its own anchors."""
+
+    @property
+    def key(self) -> bytes:
+        """The private key, unencrypted; never logged and never stored."""
+
+    @property
+    def chain(self) -> bytes:
+        """Leaf and intermediates."""
+
+    @property
+    def roots(self) -> bytes:
+        """Our own trust anchors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredInvitation:
+    """What is kept of an invitation: nothing that would let anybody use it.
+
+    ``digest`` is the token's, ``verifier`` is made of its secret (peering/proof.py). ``expired`` by the
+    database's clock.
+    """
+
+    id: str
+    organisation: TrustDomain
+    digest: str
+    verifier: str
+    expired: bool = False
+
+
+class Found(StrEnum):
+    """What the database knows of an invitation or of a challenge."""
+
+    GOOD = "good"
+    UNKNOWN = "unknown"
+    USED = "used"
+    EXPIRED = "expired"
+    OTHERS = "others"  # of another organisation, or of another invitation
+
+
+class Redeemed(NamedTuple):
+    """Both are GOOD, and now used, or nothing has changed."""
+
+    challenge: Found
+    invitation: Found
+
+
+class Invitations(Protocol):
+    """Invitations and the challenges made for them; each can be used once, on one replica."""
+
+    async def issue(
+        self, invitation: StoredInvitation, *, seconds: int, actor: str, most: int
+    ) -> datetime | None:
+        """Keep it for ``seconds``; when it expires, or None when ``most`` are open for that organisation."""
+
+    async def find(self, invitation_id: str) -> StoredInvitation | Found:
+        """The invitation, also an expired one; UNKNOWN or USED when there is none to be had."""
+
+    async def challenge(self, invitation_id: str, nonce: str, *, seconds: int, most: int) -> bool:
+        """Remember a nonce (hashed) for ``seconds``; False when ``most`` are open for the invitation."""
+
+    async def redeem(self, invitation_id: str, nonce: str) -> Redeemed:
+        """Use up challenge and invitation in one transaction; of several at once, one gets GOOD, GOOD."""
+
+
+class Partners(Protocol):
+    """What is known of the control planes of partners."""
+
+    async def introduce(
+        self, organisation: TrustDomain, addresses: Sequence[PeeringAddress], source: BundleSource
+    ) -> None:
+        """Take over where a partner is reached and where its bundle is fetched, at once."""
+
+    async def get(self, organisation: TrustDomain) -> PartnerRecord | None:
+        """One partner."""
+
+    async def all(self) -> list[PartnerRecord]:
+        """Every partner that was introduced, by name."""
+
+    async def number(self, organisation: TrustDomain, view: View) -> tuple[int, int]:
+        """The sequence of our next heartbeat, and since when we have had this view.
+
+        That is ``view.since`` when its state or ``paused`` differ from the last heartbeat's. Sequences grow,
+        also past a restored backup.
+        """
+
+    async def sent(self, organisation: TrustDomain, error: str) -> None:
+        """Note how our heartbeat was taken; ``error`` empty: well."""
+
+    async def heard(self, organisation: TrustDomain, sequence: int, view: View) -> bool:
+        """Take over a heartbeat; False, and nothing changed, unless ``sequence`` is a new greatest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """The outcome of a fetch, and in how many seconds the next one is due. ``held`` None: as before."""
+
+    code: str
+    detail: str
+    seconds: float
+    failed: bool = False  # there was no answer at all
+    held: str | None = None
+
+
+class BundleStates(Protocol):
+    """Whose bundle is fetched where, and how that goes."""
+
+    async def all(self) -> list[BundleState]:
+        """Every source, by organisation."""
+
+    async def due(self) -> list[BundleState]:
+        """Those whose time has come."""
+
+    async def follow(self, source: BundleSource) -> None:
+        """Fetch this organisation's bundle there from now on, at once."""
+
+    async def fetched(self, organisation: TrustDomain, outcome: Fetched) -> None:
+        """Note the outcome of a fetch."""
+
+    async def hurry(self, organisation: TrustDomain, *, spacing: float) -> None:
+        """Make it due now, but not sooner than ``spacing`` seconds after the last fetch."""
+
+
+class Lease(Protocol):
+    """That this process is the one which does something."""
+
+    async def held(self) -> bool:
+        """Whether that is still so."""
+
+
+class Singleton(Protocol):
+    """Things that only one replica does at a time."""
+
+    def hold(self, name: str) -> AbstractAsyncContextManager[Lease]:
+        """Wait until no other replica does ``name``, then do it; leaving the block gives it up."""
+
+
+class Fetcher(Protocol):
+    """The one way out to addresses that partners name."""
+
+    async def fetch(self, source: BundleSource, anchors: Sequence[str]) -> bytes:
+        """A bundle document; with https_spiffe the server's certificate is verified by ``anchors``.
+
+        Raises UnavailableError (no answer) or InvalidValueError (an answer that is refused).
+        """
+
+
+class Inviting(Protocol):
+    """What an operator of the inviting side does."""
+
+    async def invite(
+        self, organisation: TrustDomain, *, now: datetime, lifetime: float, actor: str
+    ) -> Invitation:
+        """Make a token for ``organisation`` that can be used once within ``lifetime`` seconds.
+
+        InvalidValueError codes: ``own_organisation``, ``partner_revoked``, ``already_trusted``,
+        ``too_many_invitations``, ``no_peering_address``, ``bad_lifetime``.
+        """
+
+
+class Joining(Protocol):
+    """What an operator of the invited side does."""
+
+    async def join(self, token: str, *, actor: str) -> Joined:
+        """Use a token: prove who we are to the inviter, and take over what it says of itself.
+
+        Raises InvalidValueError with the code of the refusal (ours, or the inviter's) or UnavailableError.
+        """
+
+
+class PartnerViews(Protocol):
+    """How partners and we see each other."""
+
+    async def views(self) -> list[PartnerView]:
+        """Every partner that was introduced."""
+
+
+class BundleKeeping(Protocol):
+    """The following of partners' bundles, for operators."""
+
+    async def states(self) -> list[BundleState]:
+        """Every bundle that is followed."""
+
+    async def follow(self, source: BundleSource, *, actor: str) -> None:
+        """Fetch an organisation's bundle from there."""
+
+    async def refresh(self, organisation: TrustDomain) -> None:
+        """Fetch soon: a handshake failed with an unknown issuer."""
+
+    async def approve(self, organisation: TrustDomain, *, actor: str) -> Bundle:
+        """Take over the bundle that is held for approval; MissingError when none is."""
