@@ -6,7 +6,7 @@ knows whether that is harmless.
 """
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,31 +18,36 @@ from control_plane.store.binaries import MIN_MAJOR
 from control_plane.store.errors import UnusableDatabaseError
 
 MAX_CONNECTIONS = 10
-COMMAND_TIMEOUT = 8.0  # seconds; a server that has vanished is noticed within ten
+COMMAND_TIMEOUT = 6.0  # seconds; a server that has vanished is noticed within ten
 _SHOWN = 200  # characters of a message in ours
-ACQUIRE_TIMEOUT = 5.0  # seconds; includes connecting
+ACQUIRE_TIMEOUT = 4.0  # seconds; includes connecting
 SESSION = {
     "application_name": "proxenia",
     "timezone": "UTC",
     "statement_timeout": "30s",  # the server's own end to what no client waits for any more
-    "lock_timeout": "5s",
+    "lock_timeout": "4s",  # less than COMMAND_TIMEOUT, so that the server gives up first
     "idle_in_transaction_session_timeout": "10s",  # a stuck replica must not hold up the writers
 }
 
 # What going away, being started, being full, or giving up on a lock looks like. Not in the list, and so a
-# defect that must show: syntax errors, missing tables, wrong arguments.
+# defect that must show: syntax errors, missing columns, wrong arguments.
 UNAVAILABLE = (
     OSError,  # connection refused, no such socket; TimeoutError is one
     asyncpg.PostgresConnectionError,  # class 08
     asyncpg.OperatorInterventionError,  # class 57: shutdown, crash, starting up, cancelled
     asyncpg.InsufficientResourcesError,  # class 53: too many connections, disk full
     asyncpg.TransactionRollbackError,  # class 40: deadlock, serialisation
+    asyncpg.UndefinedTableError,  # the first start: the schema is being made
     asyncpg.LockNotAvailableError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,  # a standby, or a disk that was made read-only
     asyncpg.InvalidAuthorizationSpecificationError,  # class 28
     asyncpg.InvalidCatalogNameError,  # the database does not exist (yet)
 )
+
+# A server's last word (FATAL) leaves asyncpg in the middle of an operation: the next one is refused so.
+DISORDER = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+LOST = (*UNAVAILABLE, *DISORDER)
 
 
 @contextmanager
@@ -54,29 +59,17 @@ def mapped() -> Iterator[None]:
         raise UnavailableError(f"the database does not answer: {_said(error)}") from error
     except asyncpg.DataError as error:  # class 22, as the server says it: NUL in text, a number too large
         raise InvalidValueError("bad_value", f"a value does not fit the database: {_said(error)}") from error
-    except asyncpg.InterfaceError as error:
-        raise _of_interface(error) from error
+    except DISORDER as error:
+        raise _of_client(error) from error
 
 
-def _of_interface(error: asyncpg.InterfaceError) -> Exception:
-    """What asyncpg itself finds wrong: the DSN, a value, or (all others) a connection that is closed."""
+def _of_client(error: Exception) -> Exception:
+    """What asyncpg itself finds wrong: the DSN, a value, or (all others) a connection that is of no use."""
     if isinstance(error, asyncpg.exceptions.ClientConfigurationError):
         return UnusableDatabaseError(f"expected a usable database URL, got: {_said(error)}")
     if isinstance(error, ValueError):
         return InvalidValueError("bad_value", f"a value does not fit the database: {_said(error)}")
     return UnavailableError(f"the connection to the database is gone: {_said(error)}")
-
-
-@contextmanager
-def _committing() -> Iterator[None]:
-    """Say so when the answer to a commit was lost: the change may have happened."""
-    try:
-        yield
-    except (*UNAVAILABLE, asyncpg.InterfaceError) as error:
-        raise UnavailableError(
-            "the connection was lost while the change was committed: look whether it took effect "
-            f"before trying again ({_said(error)})"
-        ) from error
 
 
 def _said(error: BaseException) -> str:
@@ -123,31 +116,41 @@ class Pool:
             raise UnavailableError("the database is not open")
         with mapped():
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT) as connection:
-                yield connection
+                try:
+                    yield connection
+                except (TimeoutError, asyncpg.InternalClientError):
+                    connection.terminate()  # asking it politely to stop would wait as long again
+                    raise
+
+    def transaction(self) -> AbstractAsyncContextManager[asyncpg.Connection]:
+        """Commit what the block does, or, when it raises, change nothing."""
+        return self._transaction(isolation="read_committed", readonly=False)
+
+    def snapshot(self) -> AbstractAsyncContextManager[asyncpg.Connection]:
+        """Lend a connection whose statements all see the same moment."""
+        return self._transaction(isolation="repeatable_read", readonly=True)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
-        """Commit what the block does, or, when it raises, change nothing."""
+    async def _transaction(self, *, isolation: str, readonly: bool) -> AsyncIterator[asyncpg.Connection]:
         async with self.connection() as connection:
-            transaction = connection.transaction()
+            transaction = connection.transaction(isolation=isolation, readonly=readonly)
             await transaction.start()
             try:
                 yield connection
-            except BaseException:
-                if not connection.is_closed():
+            except BaseException as error:
+                if isinstance(error, LOST):
+                    connection.terminate()  # the server rolls back by itself
+                elif not connection.is_closed():
                     await transaction.rollback()
                 raise
-            with _committing():
+            try:
                 await transaction.commit()
-
-    @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[asyncpg.Connection]:
-        """Lend a connection whose statements all see the same moment."""
-        async with (
-            self.connection() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            yield connection
+            except LOST as error:
+                connection.terminate()
+                raise UnavailableError(
+                    "the connection was lost while the change was committed: look whether it took effect "
+                    f"before trying again ({_said(error)})"
+                ) from error
 
 
 async def _nothing_to_reset(_connection: Any) -> None:  # noqa: ANN401 - asyncpg's proxy type is private

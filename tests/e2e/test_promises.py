@@ -55,9 +55,9 @@ async def test_killing_a_process_on_both_sides_costs_no_request_and_no_audit_row
 
 
 async def test_envoy_is_the_same_process_after_its_agent_was_killed(stage: Scene) -> None:
-    pid_file = stage.luebeck.state_dir / "gateway" / stage.luebeck.sites[0].gateway_id / "run" / "envoy.pid"
+    site = stage.luebeck.sites[0]
     agent_file = stage.luebeck.state_dir / "run" / "gateway.pid"
-    before, agent = pid_file.read_text(), agent_file.read_text()
+    before, agent = stage.luebeck.envoy_pid(site), agent_file.read_text()
 
     stage.luebeck.kill_agent()
 
@@ -67,4 +67,4 @@ async def test_envoy_is_the_same_process_after_its_agent_was_killed(stage: Scene
     await eventually("another agent", replaced)
     outcome = await send(stage, 50, at={})
     await agree_on(stage, outcome)
-    assert pid_file.read_text() == before
+    assert stage.luebeck.envoy_pid(site) == before

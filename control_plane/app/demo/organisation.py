@@ -14,10 +14,12 @@ import aiohttp
 
 from control_plane.app.children import Child, Command
 from control_plane.app.up import CONTROL_PLANE, GATEWAY
+from control_plane.gateway.processes import find
 from control_plane.model.identity import TrustDomain
 
 T = TypeVar("T")
 
+BOOTSTRAP = "bootstrap.json"  # the argument by which an agent knows its Envoy
 START_WITHIN = 60.0  # seconds; a laptop needs about five
 
 
@@ -134,9 +136,8 @@ class Organisation:
 
     async def kill_site(self, site: Site) -> None:
         """Take a further gateway's power away: agent and Envoy at once, without a word."""
-        directory = self.state_dir / "gateway" / site.gateway_id
         agent = self._pid(self.state_dir / f"{site.gateway_id}.pid")
-        envoy = self._pid(directory / "run" / "envoy.pid")
+        envoy = self.envoy_pid(site)
         task = self._children.pop(site.gateway_id)
         # Cancelling would end the agent politely: it must be dead before its supervisor hears of it.
         os.kill(agent, signal.SIGKILL)
@@ -155,6 +156,15 @@ class Organisation:
     def kill_agent(self) -> None:
         """``kill -9`` of the first gateway's agent; Envoy goes on."""
         self.kill(GATEWAY)
+
+    def envoy_pid(self, site: Site) -> int:
+        """The one Envoy that runs in the site's working directory; DemoError when it is not one."""
+        directory = (self.state_dir / "gateway" / site.gateway_id).resolve()
+        found = find(directory, BOOTSTRAP)
+        if len(found) != 1:
+            message = f"expected one Envoy in {directory}, got {len(found)}"
+            raise DemoError(message)
+        return found[0].pid
 
     @staticmethod
     def _pid(path: Path) -> int:
