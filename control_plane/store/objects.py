@@ -22,7 +22,7 @@ from control_plane.store import codec, objects_sql
 from control_plane.store.feed import CHANNEL, Feed
 from control_plane.store.pool import Pool
 
-BATCH = 1000  # rows handled before others get their turn on the event loop
+BATCH = 500  # rows handled before others get their turn on the event loop
 
 _KINDS = [str(kind) for kind in Kind]  # others are a newer version's
 
@@ -85,19 +85,27 @@ class PostgresObjects:
 
     async def changes(self, since: int) -> Change:
         """What is different now from ``since``, each object once; from 0: everything that exists."""
-        items: list[Item] = []
-        async with self._pool.snapshot() as connection:
-            revision: int = await connection.fetchval(objects_sql.HEAD)
-            if revision > since:
-                query = objects_sql.SINCE if since > 0 else objects_sql.EVERYTHING
-                cursor = await connection.cursor(query, since, _KINDS)
-                while rows := await cursor.fetch(BATCH):
-                    items.extend(_item(row) for row in rows)
-        return Change(revision, tuple(items))
+        if since > 0:
+            async with self._pool.connection() as connection:
+                rows = await connection.fetch(objects_sql.FEW_SINCE, since, _KINDS, BATCH + 1)
+            if len(rows) <= BATCH:
+                found = [row for row in rows if row["kind"] is not None]
+                return Change(rows[0]["revision"], tuple(_item(row) for row in found))
+        return await self._many_changes(since)
 
     def wakeups(self) -> AsyncIterator[None]:
         """Yield once at the start, and then whenever there may be changes; at least every five seconds."""
         return self._feed.wakeups()
+
+    async def _many_changes(self, since: int) -> Change:
+        items: list[Item] = []
+        async with self._pool.snapshot() as connection:
+            revision: int = await connection.fetchval(objects_sql.HEAD)
+            query = objects_sql.SINCE if since > 0 else objects_sql.EVERYTHING
+            cursor = await connection.cursor(query, since, _KINDS)
+            while rows := await cursor.fetch(BATCH):
+                items.extend(_item(row) for row in rows)
+        return Change(revision, tuple(items))
 
 
 def _refuse_repetition(writes: Sequence[Write]) -> None:

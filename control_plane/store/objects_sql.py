@@ -61,6 +61,16 @@ PAGE_OF = f"""
 {_STORED} WHERE kind = $1 AND key > $2 AND NOT deleted AND organisation = $4 ORDER BY key LIMIT $3
 """
 
+# One statement sees one moment, so head and objects fit together without a transaction.
+FEW_SINCE = """
+SELECT h.revision, o.kind, o.key, o.body
+FROM head AS h LEFT JOIN LATERAL (
+    SELECT kind, key, body, revision FROM objects
+    WHERE revision > $1 AND kind = ANY ($2) ORDER BY revision LIMIT $3
+) AS o ON true
+ORDER BY o.revision, o.kind, o.key
+"""
+
 SINCE = """
 SELECT kind, key, body FROM objects WHERE revision > $1 AND kind = ANY ($2) ORDER BY revision, kind, key
 """
