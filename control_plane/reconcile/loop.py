@@ -1,7 +1,7 @@
 """Follows the store and publishes: first everything at once, then every change as it comes.
 
-Nothing is published before the store was read, so a restart never pushes an empty world. While the store cannot be
-reached, what was published last stays, and ``degraded`` says so.
+Nothing is published before the store was read, so a restart never pushes an empty world. While the store
+cannot be reached, what was published last stays, and ``degraded`` says so.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ class Loop:
         return self._federator.admission(node_key)
 
     async def run(self) -> None:
-        """Until cancelled. Only the store's absence is survived; any other failure is a defect and ends it."""
+        """Until cancelled. The store's absence is survived; any other failure is a defect and ends it."""
         delays = _delays()
         while True:
             try:

@@ -76,7 +76,9 @@ def ingress_host(export: Export, own: str, tuning: Tuning) -> bytes:
     host = route_components_pb2.VirtualHost(
         name=f"export/{resource.name}",
         domains=[f"{resource.name}.{own}"],
-        routes=[_inward(export, match, timeout, tuning) for match, timeout in _timeouts(export, tuning)],
+        routes=[_inward(export, match, timeout) for match, timeout in _timeouts(export, tuning)],
+        # Repeating idempotent requests end to end is the calling gateway's part; here only what went nowhere.
+        retry_policy=_retries(_UNTOUCHED, tuning),
     )
     if export.allowed:
         rule = host.typed_per_filter_config[PER_ROUTE]
@@ -94,12 +96,10 @@ def _timeouts(export: Export, tuning: Tuning) -> list[tuple[_Match, float]]:
     ]
 
 
-def _inward(export: Export, match: _Match, timeout: float, tuning: Tuning) -> route_components_pb2.Route:
-    # Repeating idempotent requests end to end is the calling gateway's part; here only what went nowhere.
+def _inward(export: Export, match: _Match, timeout: float) -> route_components_pb2.Route:
     action = route_components_pb2.RouteAction(
         cluster=local_cluster(export.resource),
         timeout=seconds(timeout),
-        retry_policy=_retries(_UNTOUCHED, tuning),
     )
     facts = metadata(resource=export.resource.key)
     return _Route(name=f"resource/{export.resource.name}", match=match, route=action, metadata=facts)

@@ -1,0 +1,177 @@
+"""Two organisations on one machine: Envoys with what the federator publishes, and a service behind one."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import ClientSession, TCPConnector, WSMsgType, web
+
+from control_plane.model.agreement import Agreement, AgreementState
+from control_plane.model.bundle import Bundle
+from control_plane.model.change import Change, Value
+from control_plane.model.gateway import Gateway
+from control_plane.model.grant import Capability, Grant
+from control_plane.model.identity import ObjectId, ResourceName, SpiffeId, TrustDomain
+from control_plane.model.node import Endpoint, Node
+from control_plane.model.resource import Resource
+from control_plane.model.tuning import Tuning
+from control_plane.reconcile.federator import Federator
+from tests.golden.world import items
+from tests.integration.translate.certificates import Authority
+from tests.integration.translate.envoy import Envoy, running
+from tests.integration.translate.static import bootstrap
+
+CALLER = TrustDomain("caller.example")
+SERVER = TrustDomain("server.example")
+CALLER_ID = SpiffeId(f"spiffe://{CALLER}/gateway/gw")
+ANY = Endpoint("127.0.0.1", 1)  # replaced by a free port when Envoy starts
+
+
+@dataclass
+class Parties:
+    """A caller's Envoy, the servers' Envoys, and what is needed to be somebody else."""
+
+    caller: Envoy
+    servers: list[Envoy]
+    service: "Service"
+    caller_authority: Authority
+    server_authority: Authority
+    session: ClientSession
+
+    def url(self, path: str = "/") -> str:
+        """At the caller's egress."""
+        return f"http://127.0.0.1:{self.caller.ports['egress']}{path}"
+
+    async def get(
+        self, path: str = "/", *, host: str = "orders.server.example", **headers: str
+    ) -> tuple[int, str]:
+        """Status and body of a request through the egress."""
+        async with self.session.get(self.url(path), headers={"Host": host, **headers}) as answer:
+            return answer.status, await answer.text()
+
+
+@dataclass
+class Service:
+    """The service behind the ingress: it repeats what it was sent, or fails when told to."""
+
+    status: int = 200
+    seen: list[dict[str, str]] = field(default_factory=list)
+    port: int = 0
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """A plain answer, a stream of events, or a WebSocket that echoes."""
+        self.seen.append({name.lower(): value for name, value in request.headers.items()})
+        if request.path == "/socket":
+            return await _echo(request)
+        if request.path == "/events":
+            return await _events(request)
+        return web.Response(status=self.status, text=request.path_qs)
+
+
+async def _echo(request: web.Request) -> web.StreamResponse:
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    async for message in socket:
+        if message.type is WSMsgType.TEXT:
+            await socket.send_str(message.data)
+    return socket
+
+
+async def _events(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+    await response.prepare(request)
+    for number in range(3):
+        await response.write(f"data: {number}\n\n".encode())
+        await asyncio.sleep(0.4)
+    return response
+
+
+@asynccontextmanager
+async def parties(tuning: Tuning, *, servers: int = 1) -> AsyncIterator[Parties]:
+    """All of it, running; the server organisation has ``servers`` nodes."""
+    async with AsyncExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="px-")))
+        service = Service()
+        service.port = await stack.enter_async_context(_serving(service))
+        ours, theirs = Authority(CALLER), Authority(SERVER)
+        envoys = [
+            await stack.enter_async_context(
+                _gateway(
+                    directory / f"server-{n}", theirs, _served(service.port, ours), tuning, name=f"gw-{n}"
+                )
+            )
+            for n in range(servers)
+        ]
+        ports = [envoy.ports["ingress"] for envoy in envoys]
+        caller = await stack.enter_async_context(
+            _gateway(directory / "caller", ours, _called(ports, theirs), tuning, name="gw")
+        )
+        session = await stack.enter_async_context(ClientSession(connector=TCPConnector(limit=0)))
+        yield Parties(caller, envoys, service, ours, theirs, session)
+
+
+@asynccontextmanager
+async def _serving(service: Service) -> AsyncIterator[int]:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", service.answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def _gateway(
+    directory: Path, authority: Authority, values: list[Value], tuning: Tuning, *, name: str
+) -> AsyncIterator[Envoy]:
+    own = CALLER if directory.name == "caller" else SERVER
+    identity = SpiffeId(f"spiffe://{own}/gateway/{name}")
+    gateway = Gateway(ObjectId(name), identity, ANY, Endpoint("127.0.0.1", 2))
+    publication = Federator(own, tuning).apply(Change(1, items([gateway, *values])))
+    authority.leaf(identity).write(directory / "sds")
+    text = bootstrap(publication.upserts, admin="admin.sock", free_ports=True)
+    async with running(directory, text) as envoy:
+        yield envoy
+
+
+def _served(port: int, callers: Authority) -> list[Value]:
+    """At the server: who may call what. ``secret`` is granted to nobody, ``items`` in part."""
+    upstreams = (Endpoint("127.0.0.1", port),)
+    partly = (Capability(("GET",), "/items"), Capability(("POST",), "/orders/"))
+    return [
+        Agreement(CALLER, AgreementState.TRUSTED),
+        Bundle(CALLER, (callers.anchor,)),
+        Node(ObjectId("gw"), CALLER, CALLER_ID, (ANY,)),
+        *(
+            Resource(ResourceName(name), SERVER, upstreams=upstreams)
+            for name in ("orders", "items", "secret")
+        ),
+        Grant(ObjectId("orders-all"), ResourceName("orders"), CALLER),
+        Grant(ObjectId("items-part"), ResourceName("items"), CALLER_ID, partly),
+    ]
+
+
+def _called(ports: Sequence[int], servers: Authority) -> list[Value]:
+    """At the caller: the server's nodes and resources."""
+    nodes = [
+        Node(
+            ObjectId(f"node-{n}"),
+            SERVER,
+            SpiffeId(f"spiffe://{SERVER}/gateway/gw-{n}"),
+            (Endpoint("127.0.0.1", port),),
+        )
+        for n, port in enumerate(ports)
+    ]
+    return [
+        Agreement(SERVER, AgreementState.TRUSTED),
+        Bundle(SERVER, (servers.anchor,)),
+        *nodes,
+        *(Resource(ResourceName(name), SERVER) for name in ("orders", "items", "secret")),
+    ]

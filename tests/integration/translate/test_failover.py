@@ -1,0 +1,66 @@
+"""Nodes that die, and circuits that open and close."""
+
+import asyncio
+
+import pytest
+
+from control_plane.model.tuning import Tuning
+from tests.integration.translate.parties import Parties, parties
+
+pytestmark = pytest.mark.integration
+
+
+async def _until(both: Parties, stop: asyncio.Event) -> list[tuple[int, str]]:
+    """One client that asks without a pause; its answers."""
+    answers = []
+    while not stop.is_set():
+        answers.append(await both.get("/load"))
+    return answers
+
+
+async def test_no_request_fails_when_one_of_two_nodes_is_killed_under_load() -> None:
+    async with parties(Tuning(), servers=2) as both:
+        stop = asyncio.Event()
+        clients = [asyncio.create_task(_until(both, stop)) for _ in range(16)]
+        await asyncio.sleep(0.5)
+
+        both.servers[0].kill()
+        await asyncio.sleep(1)
+        stop.set()
+        answers = [answer for client in clients for answer in await client]
+
+    assert len(answers) > 200
+    assert set(answers) == {(200, "/load")}
+
+
+async def test_five_failures_open_the_circuit_of_the_only_node_and_it_closes_again() -> None:
+    async with parties(Tuning(circuit_open=1, circuit_interval=0.2)) as both:
+        both.service.status = 500
+        failures = [(await both.get("/fail"))[0] for _ in range(5)]
+        refused = await both.get("/fail")
+        reached = len(both.service.seen)
+        both.service.status = 200
+        for _ in range(60):
+            answered = await both.get("/fail")
+            if answered[0] == 200:
+                break
+            await asyncio.sleep(0.1)
+
+    assert failures == [500] * 5
+    assert refused == (503, "no healthy upstream")
+    assert reached == 5
+    assert answered == (200, "/fail")
+
+
+async def test_a_request_that_may_have_been_carried_out_is_not_repeated() -> None:
+    async with parties(Tuning()) as both:
+        both.service.status = 503
+        headers = {"Host": "orders.server.example"}
+        async with both.session.post(both.url("/once"), headers=headers) as answer:
+            status = answer.status
+        posted = len(both.service.seen)
+        await both.get("/again")
+        got = len(both.service.seen) - posted
+
+    assert (status, posted) == (503, 1)
+    assert got == Tuning().retries + 1
