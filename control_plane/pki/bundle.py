@@ -7,8 +7,8 @@ from cryptography import x509
 
 from control_plane.model.identity import TrustDomain, shown
 from control_plane.model.problem import InvalidValueError
-from control_plane.pki.certificate import fingerprint, load_certificate, to_pem, uri_names
-from control_plane.pki.strength import CA_CURVES, check_key
+from control_plane.pki.certificate import extension, fingerprint, load_certificate, to_pem, uri_names
+from control_plane.pki.strength import CA_CURVES, check_certificate_key
 
 MAX_ANCHORS = 32  # an organisation needs one, and two while it rotates
 MAX_BUNDLE = 256 * 1024  # bytes of PEM text
@@ -53,7 +53,7 @@ def check_anchor(anchor: x509.Certificate, organisation: TrustDomain) -> None:
     """Refuse what must not anchor ``organisation``: leaves, weak keys, authorities of other trust domains."""
     subject = shown(anchor.subject.rfc4514_string())
     _check_authority(anchor, subject)
-    check_key(anchor.public_key(), of="a CA certificate", curves=CA_CURVES)
+    check_certificate_key(anchor, of="a CA certificate", curves=CA_CURVES)
     # X509-SVID 4.3: an authority may carry its trust domain as a SPIFFE id without a path.
     for name in uri_names(anchor):
         if name != f"spiffe://{organisation}":
@@ -65,14 +65,13 @@ def check_anchor(anchor: x509.Certificate, organisation: TrustDomain) -> None:
 
 
 def _check_authority(anchor: x509.Certificate, subject: str) -> None:
-    try:
-        constraints = anchor.extensions.get_extension_for_class(x509.BasicConstraints).value
-        usage = anchor.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound as error:
+    constraints = extension(anchor, x509.BasicConstraints)
+    usage = extension(anchor, x509.KeyUsage)
+    if constraints is None or usage is None:
         raise InvalidValueError(
             "not_a_ca",
             f"expected a CA certificate with basic constraints and key usage, got {subject} without them",
-        ) from error
+        )
     if not (constraints.ca and usage.key_cert_sign):
         raise InvalidValueError(
             "not_a_ca",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -14,6 +15,7 @@ from control_plane.model.problem import InvalidValueError
 
 MAX_CERTIFICATE = 64 * 1024  # bytes of one certificate, PEM or DER
 MAX_CHAIN = 8  # certificates that a peer may present
+Kind = TypeVar("Kind", bound=x509.ExtensionType)
 _PEM_BEGIN = b"-----BEGIN "
 
 _KEY_USAGES = (
@@ -95,13 +97,18 @@ def serial_hex(serial: int) -> str:
     return text if len(text) % 2 == 0 else f"0{text}"
 
 
-def uri_names(certificate: x509.Certificate) -> list[str]:
-    """The URI SANs, in their order; empty when there is no such extension."""
+def extension(certificate: x509.Certificate, kind: type[Kind]) -> Kind | None:
+    """The extension of this kind, or None."""
     try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
-        return []
-    return names.get_values_for_type(x509.UniformResourceIdentifier)
+        return None
+
+
+def uri_names(certificate: x509.Certificate) -> list[str]:
+    """The URI SANs, in their order; empty when there are none."""
+    names = extension(certificate, x509.SubjectAlternativeName)
+    return [] if names is None else names.get_values_for_type(x509.UniformResourceIdentifier)
 
 
 def describe(certificate: x509.Certificate) -> CertificateInfo:
@@ -125,19 +132,13 @@ def certificate_info(data: bytes | str) -> CertificateInfo:
 
 
 def _key_usage(certificate: x509.Certificate) -> tuple[str, ...]:
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        return ()
-    return tuple(name for name in _KEY_USAGES if getattr(usage, name))
+    usage = extension(certificate, x509.KeyUsage)
+    return () if usage is None else tuple(name for name in _KEY_USAGES if getattr(usage, name))
 
 
 def _extended_key_usage(certificate: x509.Certificate) -> tuple[str, ...]:
-    try:
-        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        return ()
-    return tuple(_EXTENDED_USAGES.get(oid, oid.dotted_string) for oid in usages)
+    usages = extension(certificate, x509.ExtendedKeyUsage)
+    return tuple(_EXTENDED_USAGES.get(oid, oid.dotted_string) for oid in usages or ())
 
 
 def _spiffe_id(certificate: x509.Certificate) -> SpiffeId | None:
