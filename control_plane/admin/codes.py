@@ -119,6 +119,9 @@ VALUES: dict[str, Code] = {
     "weak_key": Code(
         422, "A CA's key is too weak", "ask the partner for a CA with a P-256 key or a longer one"
     ),
+    "weak_signature": Code(
+        422, "A CA signs with an algorithm that is too weak", "ask the partner for a CA that uses SHA-256"
+    ),
     "foreign_anchor": Code(422, "A CA belongs to another organisation", _BUNDLE),
     "duplicate_anchor": Code(422, "The bundle holds a certificate twice", _BUNDLE),
 }

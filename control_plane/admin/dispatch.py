@@ -49,9 +49,8 @@ Endpoint = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def _by_media(endpoints: Mapping[str, Endpoint]) -> Endpoint:
     async def choose(request: web.Request) -> web.StreamResponse:
-        media = request.content_type
-        if not request.can_read_body and hdrs.CONTENT_TYPE not in request.headers:
-            media = JSON
+        # Some clients name a type also for a body that they do not have.
+        media = request.content_type if request.can_read_body else JSON
         endpoint = endpoints.get(media)
         if endpoint is None:
             expected = " or ".join(endpoints)

@@ -89,9 +89,9 @@ def _unix_socket(path: Path) -> socket.socket:
             f"expected {path.parent} to be open to its owner only, got mode {stat.S_IMODE(mode):04o}:"
             " chmod 700 it"
         )
+    _remove_stale(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        _remove_stale(path)
         listener.bind(str(path))
         path.chmod(0o600)
         listener.setblocking(False)  # noqa: FBT003 - the socket module's signature

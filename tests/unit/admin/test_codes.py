@@ -1,0 +1,35 @@
+"""Every code that can be answered is listed with a title and a next step."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from control_plane.admin.codes import CODES
+
+PACKAGE = Path(__file__).parents[3] / "control_plane"
+MODELS = ("agreement", "bundle", "grant", "identity", "node", "resource")
+RAISED = re.compile(r"(?:InvalidValueError|ApiError|Refusal|FieldError)\(\s*\"([a-z_]+)\"")
+SOURCES = [
+    *(PACKAGE / "admin").glob("*.py"),
+    *(PACKAGE / "model" / f"{name}.py" for name in MODELS),
+    PACKAGE / "pki" / "bundle.py",
+    PACKAGE / "pki" / "strength.py",
+]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_code_that_is_raised_is_listed(source: Path) -> None:
+    raised = set(RAISED.findall(source.read_text(encoding="utf-8")))
+
+    assert raised <= set(CODES)
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_every_code_has_a_status_a_title_and_a_next_step(name: str) -> None:
+    code = CODES[name]
+
+    assert 400 <= code.status < 600
+    assert code.title[0].isupper()
+    assert code.title[-1] != "."
+    assert code.hint

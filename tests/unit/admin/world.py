@@ -1,0 +1,211 @@
+"""A running API over fakes, and the objects that the tests of it are about."""
+
+import json
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from control_plane.admin.app import create_app
+from control_plane.admin.dependencies import Dependencies
+from control_plane.admin.serve import Serving, serve_admin
+from control_plane.admin.tokens import Role, TokenFile, new_token
+from control_plane.model.change import Kind
+from control_plane.model.identity import TrustDomain
+from control_plane.model.problem import Problem
+from tests.fakes.audit import FakeAudit
+from tests.fakes.deliveries import FakeDeliveries
+from tests.fakes.objects import FakeObjects
+
+OWN = TrustDomain("bergen.example")
+PARTNER = TrustDomain("luebeck.example")
+
+
+@dataclass
+class FakeOverview:
+    """Implements ports.overview.Overview with what a test puts in."""
+
+    revision: int = 1
+    problems: tuple[Problem, ...] = ()
+    refused: dict[str, Problem] = field(default_factory=dict)
+
+    def admission(self, node_key: str) -> Problem | None:
+        return self.refused.get(node_key)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the API answered."""
+
+    status: int
+    document: Any
+    headers: Mapping[str, str]
+
+    @property
+    def code(self) -> str:
+        return str(self.document["code"])
+
+
+@dataclass
+class World:
+    """The API with everything behind it within reach."""
+
+    directory: Path
+    objects: FakeObjects = field(default_factory=FakeObjects)
+    audit: FakeAudit = field(default_factory=FakeAudit)
+    deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
+    overview: FakeOverview = field(default_factory=FakeOverview)
+    waiting: tuple[str, ...] = ()
+    anchors: tuple[str, ...] = ("our anchor",)
+    serving: Serving | None = None
+    session: aiohttp.ClientSession | None = None
+    tokens: dict[Role, str] = field(default_factory=dict)
+
+    @property
+    def token_file(self) -> Path:
+        return self.directory / "tokens.json"
+
+    def dependencies(self) -> Dependencies:
+        return Dependencies(
+            own=OWN,
+            version="0.1.0",
+            objects=self.objects,
+            audit=self.audit,
+            deliveries=self.deliveries,
+            overview=self.overview,
+            tokens=TokenFile(self.token_file),
+            anchors=lambda: self.anchors,
+            counts=lambda: {Kind.NODE: 2},
+            waiting=lambda: self.waiting,
+        )
+
+    @property
+    def state(self) -> tuple[object, ...]:
+        """Everything that a refused request must leave as it is."""
+        return self.objects.revision, list(self.objects.actors), len(self.audit.events)
+
+    async def call(self, method: str, path: str, body: object = None, **options: Any) -> Answer:
+        """A request over the unix socket, as the operator; ``body`` bytes are sent as they are, else as JSON."""
+        assert self.session is not None
+        headers = dict(options.pop("headers", {}))
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        if isinstance(body, bytes):
+            body = BytesIO(body)
+            headers.setdefault("Content-Type", "application/json")
+        async with self.session.request(
+            method, f"http://localhost{path}", data=body, headers=headers, **options
+        ) as answer:
+            return await _read(answer)
+
+    async def remote(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> Answer:
+        """A request over TCP with nothing but these headers."""
+        assert self.serving is not None
+        url = f"http://127.0.0.1:{self.serving.port}{path}"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, url, data=body, headers=headers) as answer,
+        ):
+            return await _read(answer)
+
+    def bearer(self, role: Role) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.tokens[role]}"}
+
+
+async def _read(answer: aiohttp.ClientResponse) -> Answer:
+    text = await answer.text()
+    return Answer(answer.status, json.loads(text) if text else None, answer.headers)
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[World]:
+    """A world whose API listens on a unix socket and on TCP."""
+    with tempfile.TemporaryDirectory(prefix="pxa") as name:
+        world = World(Path(name))
+        for role in Role:
+            world.tokens[role] = new_token(world.token_file, name=role.value, role=role)
+        socket = world.directory / "run" / "admin.sock"
+        connector = aiohttp.UnixConnector(str(socket))
+        async with serve_admin(create_app(world.dependencies()), socket, port=0) as serving:
+            world.serving = serving
+            async with aiohttp.ClientSession(connector=connector) as session:
+                world.session = session
+                yield world
+
+
+def node(node_id: str = "lb-1", /, **changes: object) -> dict[str, object]:
+    """A node of the partner, as a request describes it."""
+    return {
+        "node_id": node_id,
+        "organisation": PARTNER,
+        "spiffe_id": f"spiffe://{PARTNER}/gateway/{node_id}",
+        "endpoints": [{"host": "192.0.2.1", "port": 8443}],
+        **changes,
+    }
+
+
+def resource(name: str = "orders", /, **changes: object) -> dict[str, object]:
+    """A resource of the partner."""
+    return {"name": name, "organisation": PARTNER, **changes}
+
+
+def own_resource(name: str = "stockfish", /, **changes: object) -> dict[str, object]:
+    """A resource of ours."""
+    return {
+        "name": name,
+        "organisation": OWN,
+        "upstreams": [{"host": "192.0.2.9", "port": 8080}],
+        **changes,
+    }
+
+
+def grant(name: str = "luebeck-uses-stockfish", /, **changes: object) -> dict[str, object]:
+    """A grant of our resource to the partner."""
+    return {"id": name, "resource": "stockfish", "subject": PARTNER, **changes}
+
+
+def certificate(organisation: str = PARTNER, *, ca: bool = True) -> tuple[str, str]:
+    """A self-signed certificate and its private key, both PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{organisation} test")])
+    now = datetime.now(UTC)
+    usage = dict.fromkeys(
+        (
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
+    )
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(
+            x509.KeyUsage(digital_signature=not ca, key_cert_sign=ca, crl_sign=ca, **usage), critical=True
+        )
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return made.public_bytes(Encoding.PEM).decode(), private.decode()
