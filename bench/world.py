@@ -19,13 +19,18 @@ def domain(number: int) -> str:
     return f"partner-{number % PARTNERS}.example"
 
 
+def address(number: int) -> str:
+    """A loopback address of the node's own; that of node 0 is where the benchmarks' partner listens."""
+    return f"127.0.{number // 250}.{number % 250 + 1}"
+
+
 def node(number: int, port: int) -> dict[str, Any]:
-    """A node, at a loopback address that nothing is sent to (but for node 0)."""
+    """A node; only node 0 is ever called."""
     return {
         "node_id": f"node-{number}",
         "organisation": domain(number),
         "spiffe_id": f"spiffe://{domain(number)}/gateway/{number}",
-        "endpoints": [{"host": "127.0.0.1", "port": port}],
+        "endpoints": [{"host": address(number), "port": port}],
     }
 
 
@@ -73,7 +78,7 @@ async def load(own: Organisation, numbers: range, *, port: int, total: int) -> f
 async def move(own: Organisation, number: int, port: int) -> None:
     """Change the endpoint of one node, as an operator does."""
     key = f"node-{number}@{domain(number)}"
-    await own.patch(f"/federation/nodes/{key}", {"endpoints": [{"host": "127.0.0.1", "port": port}]})
+    await own.patch(f"/federation/nodes/{key}", {"endpoints": [{"host": address(number), "port": port}]})
 
 
 async def pause() -> None:
