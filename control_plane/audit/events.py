@@ -94,7 +94,8 @@ def _request(line: Line, source: Source) -> AuditEvent:
         bytes=line.integer("bytes"),
         peer_serial=line.text("serial"),
         peer_fingerprint=line.text("cert"),
-        metadata=_metadata(line, ("path", *_DETAILS)),
+        # Of our own requests the peer is the partner's node that answered, which is not who asked.
+        metadata=_metadata(line, ("path", *_DETAILS) if inbound else ("path", "peer", *_DETAILS)),
     )
 
 

@@ -6,7 +6,7 @@ Strangers decide much of what stands in it, so nothing is taken as it is.
 import json
 from typing import Any, NoReturn
 
-_ABSENT = {"", "-"}  # Envoy's words for "no value"
+_ABSENT = ("", "-")  # Envoy's words for "no value"; a tuple, since JSON values may not be hashable
 _MAX_INTEGER = 2**63 - 1  # what the database's column holds
 _MAX_FIELDS = 64
 

@@ -1,6 +1,6 @@
 """One small organisation around a real Envoy: control plane, agent process and upstream.
 
-The control plane is the real one (authority, enrolment, delta ADS, receiver of the audit) over fake stores, so
+The control plane is the real one (authority, enrolment, delta ADS, audit receiver) over fake stores, so
 that a test can stop it, restart it and look at every row.
 """
 

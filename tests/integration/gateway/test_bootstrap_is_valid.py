@@ -31,7 +31,7 @@ def directory() -> Iterator[Path]:
     "control_plane",
     ["unix:/run/proxenia/xds.sock", "192.0.2.7:9443", "[2001:db8::7]:9443", "cp.example:9443"],
 )
-def test_envoy_accepts_the_bootstrap(directory: Path, control_plane: str) -> None:
+async def test_envoy_accepts_the_bootstrap(directory: Path, control_plane: str) -> None:
     config = AgentConfig(
         gateway_id=ObjectId("gw-1"),
         trust_domain=TrustDomain("luebeck.example"),
@@ -43,13 +43,10 @@ def test_envoy_accepts_the_bootstrap(directory: Path, control_plane: str) -> Non
     config.files.bootstrap.write_text(rendered(config))
     envoy = find_envoy(None)
 
-    version = asyncio.run(envoy_version(envoy))
-    checked = subprocess.run(
-        [*command(envoy, config), "--mode", "validate"],
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        check=False,
+    version = await envoy_version(envoy)
+    argv = [*command(envoy, config), "--mode", "validate"]
+    checked = await asyncio.to_thread(
+        subprocess.run, argv, cwd=directory, capture_output=True, text=True, check=False
     )
 
     assert version.count(".") == 2
