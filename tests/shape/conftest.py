@@ -1,13 +1,14 @@
 """What the tests of the code base's shape look at: the files of this checkout."""
 
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# What tools leave behind in a checkout; .gitignore names the same.
-NOT_OURS = {".git", "__pycache__", "dist", "out"}
+GITIGNORE = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+IGNORED = [".git", *(line.rstrip("/") for line in GITIGNORE)]
 
 
 @pytest.fixture(scope="session")
@@ -18,8 +19,8 @@ def root() -> Path:
 
 def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
-        cache = path.name.endswith("_cache") or path.name in NOT_OURS or path.name == ".hypothesis"
-        if path.is_symlink() or cache or (path / "pyvenv.cfg").exists():
+        names = (path.name, str(path.relative_to(ROOT)))
+        if path.is_symlink() or any(fnmatch(name, pattern) for name in names for pattern in IGNORED):
             continue
         if path.is_dir():
             yield from _files(path)
