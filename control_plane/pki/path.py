@@ -97,6 +97,8 @@ def openssl_path(
     leaf, *given = (crypto.X509.from_cryptography(certificate) for certificate in chain)
     found = crypto.X509StoreContext(store, leaf, given).get_verified_chain()
     path = tuple(certificate.to_cryptography() for certificate in found)
+    if extension(path[0], x509.NameConstraints) is not None:  # RFC 5280, 4.2.1.10: in authorities only
+        raise RefusedError(Refusal.BROKEN_PATH, "expected a leaf without name constraints, got one with")
     for authority in path[1:]:
         _check_authority(authority, question.purpose)
     counted = sum(not _self_issued(certificate) for certificate in path[1:-1])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from control_plane.model.identity import shown
 from control_plane.model.problem import InvalidValueError
@@ -33,7 +34,11 @@ def check_leaf(leaf: x509.Certificate, purpose: Purpose, *, max_lifetime: timede
             Refusal.BAD_KEY_USAGE, "expected a leaf with the key usage digital signature, got none"
         )
     usages = extension(leaf, x509.ExtendedKeyUsage)
-    if usages is None or USAGES[purpose] not in usages:
+    if (
+        usages is None
+        or USAGES[purpose] not in usages
+        or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usages
+    ):
         got = "none" if usages is None else ", ".join(oid.dotted_string for oid in usages)
         raise RefusedError(
             Refusal.BAD_EXTENDED_KEY_USAGE,
