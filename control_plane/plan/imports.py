@@ -69,11 +69,12 @@ def _conflicts(world: World, serving: Iterable[Node]) -> Iterator[Problem]:
     """Two nodes at one address: no danger, as each is held to its own anchors, but one must be wrong."""
     for node in serving:
         for endpoint in node.endpoints:
-            others = world.holders.of((endpoint.host, endpoint.port)) - {node.key}
-            if others:
+            holders = world.holders.of((endpoint.host, endpoint.port))
+            if len(holders) > 1:
+                others = "several other nodes" if len(holders) > 2 else min(holders - {node.key})  # noqa: PLR2004 - a pair has names
                 yield Problem(
                     f"node {node.key}",
                     "address_conflict",
-                    f"{endpoint.host} port {endpoint.port} is also the address of {min(others)}",
+                    f"{endpoint.host} port {endpoint.port} is also the address of {others}",
                     "correct one of them; where the identity does not fit, every handshake fails",
                 )

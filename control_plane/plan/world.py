@@ -22,6 +22,7 @@ from control_plane.plan.index import Index
 from control_plane.plan.references import Catalogue, GrantBook
 
 Address = tuple[str, int]
+FEW = 2  # other nodes at an address that are told of one more
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -146,8 +147,11 @@ class World:
         touched = [node]
         was, now = ({(e.host, e.port) for e in endpoints} for endpoints in (before, after))
         for address in was ^ now:
-            # To another node at the same address this is news as well: a conflict came or went.
-            touched += [self.nodes[key] for key in self.holders.of(address) if key != node.key]
+            # To one or two other nodes there this is news: a conflict came, went, or lost its name. Where
+            # more are, nothing changes for them: however many claim one address, a claim costs the same.
+            holders = self.holders.of(address)
+            if len(holders) <= FEW + (node.key in holders):
+                touched += [self.nodes[key] for key in holders if key != node.key]
             if address in now:
                 self.holders.add(address, node.key)
             else:
