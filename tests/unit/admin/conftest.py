@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.admin.world import World, running
 
-# Otherwise pytest-asyncio makes a loop on the side, when a test that is not async comes first, and never closes it.
+# When a test that is not async comes first, pytest-asyncio makes a loop on the side and never closes it.
 asyncio.set_event_loop(None)
 
 

@@ -154,7 +154,8 @@ async def test_pages_follow_each_other_without_gap_or_repetition(world: World) -
     body = "\n".join(json.dumps(node(name)) for name in names).encode()
     await world.call("POST", NODES, body, headers=NDJSON)
 
-    found, after = [], ""
+    found: list[str] = []
+    after = ""
     while after is not None:
         page = await world.call("GET", NODES, params={"limit": "10", "after": after})
         found.extend(item["node_id"] for item in page.document["items"])

@@ -17,10 +17,10 @@ from tests.unit.admin.world import OWN, World
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 GATEWAY = Gateway(
-    ObjectId("gw-1"),
-    SpiffeId(f"spiffe://{OWN}/gateway/gw-1"),
-    Endpoint("192.0.2.3", 8443),
-    Endpoint("::1", 1),
+    id=ObjectId("gw-1"),
+    spiffe_id=SpiffeId(f"spiffe://{OWN}/gateway/gw-1"),
+    ingress=Endpoint("192.0.2.3", 8443),
+    egress=Endpoint("::1", 15001),
 )
 
 

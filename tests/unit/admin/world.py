@@ -95,17 +95,25 @@ class World:
         """Everything that a refused request must leave as it is."""
         return self.objects.revision, list(self.objects.actors), len(self.audit.events)
 
-    async def call(self, method: str, path: str, body: object = None, **options: Any) -> Answer:
-        """A request over the unix socket, as the operator; ``body`` bytes are sent as they are, else as JSON."""
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """A request over the unix socket, as the operator; bytes are sent as they are, all else as JSON."""
         assert self.session is not None
-        headers = dict(options.pop("headers", {}))
+        headers = dict(headers or {})
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
         if isinstance(body, bytes):
             body = BytesIO(body)
             headers.setdefault("Content-Type", "application/json")
         async with self.session.request(
-            method, f"http://localhost{path}", data=body, headers=headers, **options
+            method, f"http://localhost{path}", data=body, headers=headers, params=params
         ) as answer:
             return await _read(answer)
 
