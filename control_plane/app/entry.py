@@ -6,6 +6,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 
 from control_plane.app.settings import Settings, SettingsError, load
+from control_plane.model.identity import ObjectId
+from control_plane.model.problem import InvalidValueError
 from control_plane.observe import log
 
 USAGE = 2  # exit code of a command that cannot run with what it was given
@@ -22,6 +24,9 @@ def _run(
     except SettingsError as error:
         for line in error.lines:
             print(f"proxenia: {line}", file=sys.stderr)  # noqa: T201 - the command's answer
+        return USAGE
+    except InvalidValueError as error:
+        print(f"proxenia: {error.detail}", file=sys.stderr)  # noqa: T201 - the command's answer
         return USAGE
 
 
@@ -52,6 +57,17 @@ def gateway_run(*, config: Path | None, overrides: Mapping[str, object]) -> int:
     from control_plane.app.gateway import run  # noqa: PLC0415 - each process loads only its own parts
 
     return _run(run, config, overrides)
+
+
+def gateway_issue(*, gateway: str, out: Path, config: Path | None, overrides: Mapping[str, object]) -> int:
+    """The first certificate of a gateway on another machine."""
+    from control_plane.app.issue import issue  # noqa: PLC0415 - each process loads only its own parts
+
+    async def main(settings: Settings) -> int:
+        print(issue(settings, ObjectId(gateway), out))  # noqa: T201 - the command's answer
+        return 0
+
+    return _run(main, config, overrides)
 
 
 def demo(*, check: bool, output: str, directory: Path | None) -> int:
