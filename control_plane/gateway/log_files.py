@@ -30,6 +30,10 @@ class LogFiles:
         except FileNotFoundError:
             return 0
 
+    def state(self) -> list[tuple[str, int]]:
+        """What is there, in a form that differs as soon as anything was written."""
+        return [(name, self.size(name)) for name in self.names()]
+
     def begin(self, now: int) -> None:
         """Give an Envoy that is about to start a file of its own.
 

@@ -63,6 +63,7 @@ class Shipper:
         while True:
             is_last = self._is_last  # before reading: what Envoy wrote before it stopped is read afterwards
             try:
+                seen = files.state()
                 shipped = await self.ship_next(files)
             except UnavailableError as error:
                 trouble.begin("control_plane_away", str(error))
@@ -76,9 +77,14 @@ class Shipper:
                 if not shipped:
                     if is_last:
                         return
-                    await asyncio.sleep(_POLL)
+                    await self._until_changed(files, seen)
                 continue
             await asyncio.sleep(backoff.next(random.random()))  # noqa: S311 - spreads load, keeps no secret
+
+    async def _until_changed(self, files: LogFiles, seen: list[tuple[str, int]]) -> None:
+        # Asked here and not in a thread: three logs, twenty times a second, all day.
+        while files.state() == seen and not self._is_last:  # noqa: ASYNC110 - another process writes
+            await asyncio.sleep(_POLL)
 
     async def ship_next(self, files: LogFiles) -> bool:
         """Ship one batch; False when there is nothing new. Raises what stands in the way."""

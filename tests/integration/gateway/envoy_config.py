@@ -3,7 +3,9 @@
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.listener.v3 import listener_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
+from envoy.extensions.filters.network.echo.v3 import echo_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2
+from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 from google.protobuf.json_format import ParseDict
 
 from control_plane.model.tuning import Tuning
@@ -11,19 +13,57 @@ from control_plane.translate import access_log
 from control_plane.translate.names import EGRESS
 from control_plane.translate.parts import packed, serialised
 
+CLUSTER_NAME = "to/orders.bremen.example"
+
 
 def cluster(port: int) -> bytes:
     address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
     value = {
-        "name": "up",
+        "name": CLUSTER_NAME,
         "type": "STATIC",
+        "outlier_detection": {
+            "consecutive_5xx": 5,
+            "interval": "0.2s",
+            "base_ejection_time": "0.5s",
+            "max_ejection_percent": 100,
+            "enforcing_success_rate": 0,
+        },
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"},
         "connect_timeout": "1s",
         "load_assignment": {
-            "cluster_name": "up",
+            "cluster_name": CLUSTER_NAME,
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
         },
     }
     return serialised(ParseDict(value, cluster_pb2.Cluster()))
+
+
+def tls_listener(port: int) -> bytes:
+    """Mutual TLS with what the agent keeps in files; nothing behind it, for only handshakes matter here."""
+
+    def secret(name: str) -> dict[str, object]:
+        source = {"path": f"sds/{name}.json", "watched_directory": {"path": "sds"}}
+        return {"name": name, "sds_config": {"path_config_source": source, "resource_api_version": "V3"}}
+
+    context = ParseDict(
+        {
+            "require_client_certificate": True,
+            "common_tls_context": {
+                "tls_certificate_sds_secret_configs": [secret("own")],
+                "validation_context_sds_secret_config": secret("control-plane"),
+            },
+        },
+        tls_pb2.DownstreamTlsContext(),
+    )
+    result = listener_pb2.Listener(name="ingress", access_log=[access_log.handshakes(Tuning())])
+    result.address.socket_address.address = "127.0.0.1"
+    result.address.socket_address.port_value = port
+    chain = result.filter_chains.add()
+    chain.transport_socket.name = "envoy.transport_sockets.tls"
+    chain.transport_socket.typed_config.CopyFrom(packed(context))
+    found = chain.filters.add(name="envoy.filters.network.echo")
+    found.typed_config.CopyFrom(packed(echo_pb2.Echo()))
+    return serialised(result)
 
 
 def listener(port: int) -> bytes:
@@ -35,7 +75,9 @@ def listener(port: int) -> bytes:
                     {
                         "name": "all",
                         "domains": ["*"],
-                        "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "up", "timeout": "5s"}}],
+                        "routes": [
+                            {"match": {"prefix": "/"}, "route": {"cluster": CLUSTER_NAME, "timeout": "5s"}}
+                        ],
                     }
                 ]
             },

@@ -67,6 +67,7 @@ class Organisation:
     audit: FakeAudit = field(default_factory=FakeAudit)
     objects: FakeObjects = field(default_factory=FakeObjects)
     egress: int = field(default_factory=free_port)
+    ingress: int = field(default_factory=free_port)
     upstream: int = 0
     settings: dict[str, object] = field(default_factory=dict)  # more of AgentConfig
     agents: list[asyncio.subprocess.Process] = field(default_factory=list)
@@ -90,8 +91,9 @@ class Organisation:
         board.publish(
             Publication(
                 (
-                    XdsResource.of(CLUSTER, "up", envoy_config.cluster(self.upstream)),
+                    XdsResource.of(CLUSTER, envoy_config.CLUSTER_NAME, envoy_config.cluster(self.upstream)),
                     XdsResource.of(LISTENER, "egress", envoy_config.listener(self.egress)),
+                    XdsResource.of(LISTENER, "ingress", envoy_config.tls_listener(self.ingress)),
                 )
             )
         )
@@ -183,11 +185,11 @@ async def until_async(condition: Callable[[], Awaitable[bool]], *, seconds: floa
 
 @contextlib.asynccontextmanager
 async def slow_upstream() -> AsyncIterator[int]:
-    """A service that answers 200; ``/slow`` after a second. Yields its port."""
+    """A service that answers 200; ``/slow`` after a second, ``/fail`` with 500. Yields its port."""
 
     async def serve(request: web.Request) -> web.Response:
         await asyncio.sleep(1.0 if request.path.startswith("/slow") else 0)
-        return web.Response(text="ok")
+        return web.Response(text="ok", status=500 if request.path.startswith("/fail") else 200)
 
     app = web.Application()
     app.router.add_get("/{path:.*}", serve)
