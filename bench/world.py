@@ -61,7 +61,9 @@ async def load(own: Organisation, numbers: range, *, port: int, total: int) -> f
     await own.bulk("/federation/resources", resources)
 
     async def acknowledged() -> bool:
-        deliveries = (await own.get(f"/federation/gateways/{own.sites[0].gateway_id}/deliveries"))["deliveries"]
+        deliveries = (await own.get(f"/federation/gateways/{own.sites[0].gateway_id}/deliveries"))[
+            "deliveries"
+        ]
         counts = {row["type_url"]: row for row in deliveries}
         return all(
             type_url in counts

@@ -5,7 +5,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +14,7 @@ import structlog
 from control_plane import __version__
 from control_plane.admin.app import create_app
 from control_plane.admin.dependencies import Dependencies
-from control_plane.admin.serve import AdminSocketError, serve_admin
+from control_plane.admin.serve import AdminSocketError, Serving, serve_admin
 from control_plane.admin.tokens import Role, TokenFile, new_token
 from control_plane.app.settings import Settings, SettingsError, parse_listen
 from control_plane.app.up import prepare_state
@@ -173,7 +173,7 @@ async def _serve(parts: Parts, stop: asyncio.Event) -> None:
             task.result()  # the loop only ends by a defect: say it, and let the supervisor start us again
 
 
-def _admin(parts: Parts):  # noqa: ANN202 - the context manager of admin.serve
+def _admin(parts: Parts) -> AbstractAsyncContextManager[Serving]:
     settings = parts.settings
     socket_path = settings.run_dir / "admin.sock"
     app = create_app(parts.dependencies())

@@ -110,7 +110,6 @@ async def test_without_a_certificate_nothing_is_served(wismar: Wismar) -> None:
     async with channel:
         call = channel.stream_stream(ADS, request_serializer=None, response_deserializer=None)()
         with pytest.raises(grpc.aio.AioRpcError):
-            await call.write(b"")
             await call.read()
 
 

@@ -49,8 +49,9 @@ async def recorded(organisation: Organisation, direction: str) -> list[str]:
     ids: list[str] = []
     after = ""
     while True:
-        query = {"resource": ORDERS, "limit": str(PAGE), "event_type": "cross_org_request"}
-        page = await organisation.get("/audit/events", **query, **({"after": after} if after else {}))
+        page = await organisation.get(
+            "/audit/events", resource=ORDERS, limit=str(PAGE), event_type="cross_org_request", after=after
+        )
         ids.extend(row["correlation_id"] for row in page["items"] if row["direction"] == direction)
         after = page.get("next") or ""
         if not after:

@@ -58,10 +58,10 @@ async def run(*, check: bool, as_json: bool, directory: Path | None) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     main = asyncio.current_task()
+    told = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         # During the story a signal ends it at once (and still tears down); afterwards it is the way out.
         loop.add_signal_handler(name, lambda: stop.set() if told.is_set() else main and main.cancel())
-    told = asyncio.Event()
     started = monotonic()
     try:
         with stage(directory) as where:
