@@ -19,6 +19,7 @@ from hashlib import sha256
 from hmac import compare_digest
 from pathlib import Path
 
+TOKEN_FILE = Path("run") / "tokens.json"  # in the state directory
 PREFIX = "proxenia_"
 MAX_TOKEN = 256  # characters; longer ones are not even hashed
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO

@@ -1,0 +1,1 @@
+"""The ``proxenia`` command: thin commands over the admin API, quick to start."""

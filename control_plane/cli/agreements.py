@@ -1,0 +1,158 @@
+"""``proxenia agreement`` and ``proxenia bundle``: what is agreed, and by what partners are verified."""
+
+from typing import IO, Any
+
+import click
+
+from control_plane.cli.api import path_of
+from control_plane.cli.options import Place, limit_option, output_option, pass_place, show, show_list
+from control_plane.cli.parse import read_input
+from control_plane.cli.text import fields, shown, table
+
+_AGREEMENTS = ("federation", "agreements")
+_BUNDLES = ("federation", "bundles")
+_STATES = click.Choice(["untrusted", "pending", "trusted", "revoked"])
+
+_bundle_option = click.option(
+    "--bundle",
+    type=click.File("rb"),
+    help="PEM file with the partner's CA certificates (- for standard input).",
+)
+_reason_option = click.option("--reason", default="", help="Why, for whoever reads it later.")
+
+
+@click.group()
+def agreement() -> None:
+    """Agreements with partners."""
+
+
+@agreement.command("list")
+@limit_option
+@output_option
+@pass_place
+def list_agreements(place: Place, limit: int, output: str) -> None:
+    """List agreements."""
+    show_list(place.api().pages(path_of(*_AGREEMENTS), {}, limit=limit), output, _table)
+
+
+def _table(items: list[dict[str, Any]]) -> str:
+    rows = [
+        [
+            item["organisation"],
+            item["state"],
+            shown(item["paused"]),
+            shown(item["fingerprints"]),
+            item["reason"],
+        ]
+        for item in items
+    ]
+    return table(["ORGANISATION", "STATE", "PAUSED", "FINGERPRINTS (SHA-256)", "REASON"], rows)
+
+
+@agreement.command("show")
+@click.argument("organisation")
+@output_option
+@pass_place
+def show_agreement(place: Place, organisation: str, output: str) -> None:
+    """Show one agreement."""
+    document = place.api().get(path_of(*_AGREEMENTS, organisation))
+    show(document, output, lambda: fields(document))
+
+
+@agreement.command("add")
+@click.argument("organisation")
+@click.option("--state", type=_STATES, default="pending", show_default=True)
+@_bundle_option
+@_reason_option
+@output_option
+@pass_place
+def add_agreement(place: Place, /, organisation: str, output: str, **given: Any) -> None:  # noqa: ANN401 - click's options by name
+    """Begin an agreement with a partner."""
+    document = {"organisation": organisation, **_terms(given)}
+    answer = place.api().send("POST", path_of(*_AGREEMENTS), document)
+    show(answer, output, lambda: f"agreement with {organisation} is {answer['state']}")
+
+
+@agreement.command("set")
+@click.argument("organisation")
+@click.option("--state", type=_STATES, required=True)
+@click.option("--paused", is_flag=True, help="Let nothing through for now.")
+@_bundle_option
+@_reason_option
+@output_option
+@pass_place
+def set_agreement(place: Place, /, organisation: str, output: str, **given: Any) -> None:  # noqa: ANN401 - click's options by name
+    """Set an agreement by hand, whatever it was."""
+    document = {"paused": given["paused"], **_terms(given)}
+    answer = place.api().send("PUT", path_of(*_AGREEMENTS, organisation), document)
+    show(answer, output, lambda: f"agreement with {organisation} is {answer['state']}")
+
+
+def _terms(given: dict[str, Any]) -> dict[str, object]:
+    terms: dict[str, object] = {"state": given["state"], "reason": given["reason"]}
+    file: IO[bytes] | None = given["bundle"]
+    if file is not None:
+        # What is not text cannot be PEM; the API says so.
+        terms["bundle"] = read_input(file).decode("ascii", "replace")
+    return terms
+
+
+def _verb(name: str, summary: str) -> click.Command:
+    @click.command(name, help=summary)
+    @click.argument("organisation")
+    @_reason_option
+    @output_option
+    @pass_place
+    def change(place: Place, organisation: str, reason: str, output: str) -> None:
+        answer = place.api().send("POST", path_of(*_AGREEMENTS, organisation, name), {"reason": reason})
+        state = f"{answer['state']}, paused" if answer["paused"] else str(answer["state"])
+        show(answer, output, lambda: f"agreement with {organisation} is {state}")
+
+    return change
+
+
+for _name, _summary in (
+    ("approve", "Trust a partner."),
+    ("pause", "Stop a trusted partner's traffic for now."),
+    ("resume", "Let a paused partner's traffic through again."),
+    ("revoke", "Take the trust back."),
+):
+    agreement.add_command(_verb(_name, _summary))
+
+
+@click.group()
+def bundle() -> None:
+    """Trust anchors: our own, and partners'."""
+
+
+@bundle.command("list")
+@limit_option
+@output_option
+@pass_place
+def list_bundles(place: Place, limit: int, output: str) -> None:
+    """List the CA certificates of all organisations."""
+    show_list(place.api().pages(path_of(*_BUNDLES), {}, limit=limit), output, _bundle_table)
+
+
+def _bundle_table(items: list[dict[str, Any]]) -> str:
+    rows = [
+        [
+            item["organisation"],
+            shown(item["own"]),
+            certificate["subject"],
+            certificate["not_after"],
+            certificate["fingerprint_sha256"],
+        ]
+        for item in items
+        for certificate in item["certificates"]
+    ]
+    return table(["ORGANISATION", "OWN", "SUBJECT", "NOT AFTER", "FINGERPRINT (SHA-256)"], rows)
+
+
+@bundle.command("own")
+@output_option
+@pass_place
+def own_bundle(place: Place, output: str) -> None:
+    """Print our own CA certificates as PEM, for partners to import."""
+    document = place.api().get(path_of("federation", "info"))
+    show(document, output, lambda: "".join(document["anchors"]).rstrip("\n"))

@@ -1,0 +1,155 @@
+"""The admin API as commands speak it: the standard library's HTTP client, over a unix socket or loopback."""
+
+import json
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from control_plane.cli.faults import Exit, Fault
+
+API = "/api/v1"
+JSON_LINES = "application/x-ndjson"
+_NOT_AUTHORISED = {401, 403}
+_PAGE = 500
+_WITHIN = 10.0  # seconds
+_BULK_WITHIN = 120.0
+
+Document = dict[str, Any]
+
+
+class _UnixConnection(HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: str, *, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class Api:
+    """The API at ``address``, a socket's path or ``http://127.0.0.1:<port>``; each call may raise Fault."""
+
+    def __init__(self, address: str, token: str = "") -> None:
+        self._address = address
+        self._token = token
+
+    def get(self, path: str, query: Mapping[str, object] | None = None) -> Document:
+        """Read one document; parameters that are None are left out."""
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        return self._call("GET", f"{path}?{urlencode(given)}" if given else path)
+
+    def send(self, method: str, path: str, document: Mapping[str, object] | None = None) -> Document:
+        """Change something."""
+        body = None if document is None else json.dumps(document).encode()
+        return self._call(method, path, body, "application/json")
+
+    def send_lines(self, path: str, lines: bytes) -> Document:
+        """Load many objects."""
+        return self._call("POST", path, lines, JSON_LINES)
+
+    def pages(self, path: str, query: Mapping[str, object], *, limit: int) -> Document:
+        """The first ``limit`` items of a list, page by page; ``next`` is null unless there are more."""
+        items: list[Document] = []
+        after: object = None
+        while True:
+            wanted = {**query, "limit": min(_PAGE, limit - len(items)), "after": after}
+            page = self.get(path, wanted)
+            items.extend(page["items"])
+            after = page["next"]
+            if after is None or len(items) >= limit:
+                return {"items": items, "next": after}
+
+    def _call(self, method: str, path: str, body: bytes | None = None, media: str = "") -> Document:
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = media
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        connection = self._connection(_BULK_WITHIN if media == JSON_LINES else _WITHIN)
+        try:
+            response, content = _exchange(connection, method, path, body, headers)
+        except (OSError, HTTPException) as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
+        return _document(response, content)
+
+    def _connection(self, timeout: float) -> HTTPConnection:
+        if not self._address.startswith(("http://", "https://")):
+            return _UnixConnection(self._address, timeout=timeout)
+        url = urlsplit(self._address)
+        try:
+            port = url.port or 80
+        except ValueError:
+            port = 0
+        if url.scheme != "http" or not _is_loopback(url.hostname or "") or not port:
+            raise Fault(
+                f"expected http:// with a loopback address and a port, got {self._address}",
+                "the API does not speak TLS yet: use an SSH tunnel",
+                exit_code=Exit.USAGE,
+            )
+        return HTTPConnection(url.hostname or "", port, timeout=timeout)
+
+    def _unreachable(self, error: Exception) -> Fault:
+        if isinstance(error, PermissionError):
+            hint = (
+                "run this as the user that runs Proxenia, or use --admin http://127.0.0.1:<port> with a token"
+            )
+            return Fault(f"{self._address} is not yours to open", hint, exit_code=Exit.NOT_AUTHORISED)
+        if isinstance(error, TimeoutError):
+            hint = "look at its log, and whether its database answers"
+            return Fault(f"no answer from {self._address} in time", hint, exit_code=Exit.UNREACHABLE)
+        hint = "start one with `proxenia up`, or say where it is with --state-dir or --admin"
+        return Fault(f"no control plane answers at {self._address}", hint, exit_code=Exit.UNREACHABLE)
+
+
+def _exchange(
+    connection: HTTPConnection, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+) -> tuple[HTTPResponse, bytes]:
+    # A server that refuses a large body does not read all of it, and has said why.
+    with suppress(BrokenPipeError):
+        connection.request(method, path, body, dict(headers))
+    response = connection.getresponse()
+    return response, response.read()
+
+
+def _document(response: HTTPResponse, content: bytes) -> Document:
+    try:
+        document: Document = json.loads(content) if content else {}
+    except ValueError as error:
+        hint = "is that address Proxenia's?"
+        raise Fault("the answer is not JSON", hint, exit_code=Exit.UNREACHABLE) from error
+    if response.status < 400:  # noqa: PLR2004 - RFC 9110: errors begin here
+        return document
+    raise _fault(response.status, document)
+
+
+def _fault(status: int, problem: Document) -> Fault:
+    code = Exit.NOT_AUTHORISED if status in _NOT_AUTHORISED else Exit.PROBLEM
+    detail = str(problem.get("detail", "the request was refused"))
+    more = [
+        f"line {error['line']}: {error['detail']}" for error in problem.get("errors", []) if "line" in error
+    ]
+    if len(more) > 1:
+        detail = f"{len(more)} lines are wrong: " + "; ".join(more)
+    return Fault(f"{detail} ({problem.get('code', status)})", str(problem.get("hint", "")), exit_code=code)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def path_of(*parts: str) -> str:
+    """A path of the API; each part is one segment, whatever is in it."""
+    return "/".join([API, *(quote(part, safe="@") for part in parts)])

@@ -1,0 +1,48 @@
+"""``proxenia audit``: what happened."""
+
+from typing import Any
+
+import click
+
+from control_plane.cli.api import path_of
+from control_plane.cli.options import Place, output_option, pass_place, show_list
+from control_plane.cli.parse import time
+from control_plane.cli.text import table
+
+
+@click.group()
+def audit() -> None:
+    """The audit."""
+
+
+@audit.command("list")
+@click.option("--correlation-id", help="Rows of one request or one change.")
+@click.option("--principal", help="Who.")
+@click.option("--resource", help="Which resource or object.")
+@click.option("--reporter", help="Which gateway says so, or control-plane.")
+@click.option("--decision", type=click.Choice(["allowed", "denied", "failed"]))
+@click.option("--event-type", help="Such as cross_org_request or operator_action.")
+@click.option("--since", type=time, help="A time, or so long ago: 15m, 2h, 1d.")
+@click.option("--until", type=time, help="A time, or so long ago.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many at most.")
+@output_option
+@pass_place
+def list_events(place: Place, /, limit: int, output: str, **filters: Any) -> None:  # noqa: ANN401 - click's options by name
+    """List audit events, newest first."""
+    show_list(place.api().pages(path_of("audit", "events"), filters, limit=limit), output, _table)
+
+
+def _table(items: list[dict[str, Any]]) -> str:
+    columns = ("timestamp", "reporter", "event_type", "direction", "principal", "action", "resource")
+    rows = [
+        [
+            *(item[name] for name in columns),
+            item["status"] or "",
+            item["decision"],
+            item["reason"],
+            item["correlation_id"],
+        ]
+        for item in items
+    ]
+    headers = ["TIME", "REPORTER", "EVENT", "WAY", "PRINCIPAL", "ACTION", "RESOURCE"]
+    return table([*headers, "STATUS", "DECISION", "REASON", "CORRELATION ID"], rows)

@@ -1,0 +1,95 @@
+"""``proxenia grant``: who may use which of our resources."""
+
+from typing import Any
+
+import click
+
+from control_plane.cli.api import path_of
+from control_plane.cli.options import Place, limit_option, output_option, pass_place, show, show_list
+from control_plane.cli.parse import capability
+from control_plane.cli.text import fields, shown, table
+
+_GRANTS = ("federation", "grants")
+
+
+@click.group()
+def grant() -> None:
+    """Grants of our resources to partners."""
+
+
+@grant.command("list")
+@click.option("--organisation", help="Only this partner's.")
+@limit_option
+@output_option
+@pass_place
+def list_grants(place: Place, organisation: str | None, limit: int, output: str) -> None:
+    """List grants."""
+    document = place.api().pages(path_of(*_GRANTS), {"organisation": organisation}, limit=limit)
+    show_list(document, output, _table)
+
+
+def _table(items: list[dict[str, Any]]) -> str:
+    rows = [
+        [
+            item["id"],
+            item["resource"],
+            item["subject"],
+            "; ".join(_capability(part) for part in item["capabilities"]) or "everything",
+            shown(item["enabled"]),
+        ]
+        for item in items
+    ]
+    return table(["GRANT", "RESOURCE", "SUBJECT", "ALLOWS", "ENABLED"], rows)
+
+
+def _capability(part: dict[str, Any]) -> str:
+    return f"{','.join(part['methods'])} {part['path']}".strip()
+
+
+@grant.command("show")
+@click.argument("grant_id", metavar="ID")
+@output_option
+@pass_place
+def show_grant(place: Place, grant_id: str, output: str) -> None:
+    """Show one grant."""
+    document = place.api().get(path_of(*_GRANTS, grant_id))
+    show(document, output, lambda: fields(document))
+
+
+@grant.command("add")
+@click.argument("resource")
+@click.argument("subject")
+@click.option("--id", "grant_id", help="What audit rows will show.  [default: <resource>.<organisation>]")
+@click.option(
+    "--allow",
+    "capabilities",
+    type=capability,
+    multiple=True,
+    help="'GET,POST /path', repeatable.  [default: all]",
+)
+@output_option
+@pass_place
+def add_grant(place: Place, /, resource: str, subject: str, output: str, **given: Any) -> None:  # noqa: ANN401 - click's options by name
+    """Let SUBJECT use our RESOURCE.
+
+    SUBJECT is an organisation, a SPIFFE id, or a SPIFFE id's path prefix that ends in /*.
+    """
+    organisation = subject.removeprefix("spiffe://").partition("/")[0]
+    document = {
+        "id": given["grant_id"] or f"{resource}.{organisation}",
+        "resource": resource,
+        "subject": subject,
+        "capabilities": list(given["capabilities"]),
+    }
+    added = place.api().send("POST", path_of(*_GRANTS), document)
+    show(added, output, lambda: f"grant {added['id']} added")
+
+
+@grant.command("remove")
+@click.argument("grant_id", metavar="ID")
+@output_option
+@pass_place
+def remove_grant(place: Place, grant_id: str, output: str) -> None:
+    """Remove a grant: what it allowed is denied again."""
+    place.api().send("DELETE", path_of(*_GRANTS, grant_id))
+    show({"removed": grant_id}, output, lambda: f"grant {grant_id} removed")

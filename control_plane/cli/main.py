@@ -1,0 +1,65 @@
+"""``proxenia``: the root of all commands.
+
+Only click and the standard library are imported here: a question costs no more than its answer.
+"""
+
+import os
+from pathlib import Path
+
+import click
+
+from control_plane import __version__
+from control_plane.cli.agreements import agreement, bundle
+from control_plane.cli.audit import audit
+from control_plane.cli.gateways import gateway
+from control_plane.cli.grants import grant
+from control_plane.cli.issue import issue
+from control_plane.cli.nodes import node
+from control_plane.cli.options import Place, output_option, show
+from control_plane.cli.processes import demo, serve, up
+from control_plane.cli.resources import resource
+from control_plane.cli.status import status
+from control_plane.cli.tokens import token
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="PROXENIA_STATE_DIR",
+    help="Where this organisation keeps its state.",
+)
+@click.option(
+    "--admin",
+    default="",
+    envvar="PROXENIA_ADMIN",
+    help="The admin API: a socket or http://127.0.0.1:<port>.",
+)
+@click.pass_context
+def main(context: click.Context, state_dir: Path | None, admin: str) -> None:
+    """Proxenia: a federation gateway.
+
+    Environment: PROXENIA_STATE_DIR, PROXENIA_ADMIN, PROXENIA_TOKEN (for the API over TCP), NO_COLOR.
+
+    Exit codes: 0 fine, 1 a problem was found or the request was refused, 2 usage, 3 unreachable,
+    4 not authorised.
+    """
+    # Not an option: arguments are visible to every user of the machine.
+    context.obj = Place(state_dir, admin, os.environ.get("PROXENIA_TOKEN", ""))
+    if os.environ.get("NO_COLOR"):
+        context.color = False
+
+
+@click.command()
+@output_option
+def version(output: str) -> None:
+    """Print the version."""
+    show({"version": __version__}, output, lambda: f"proxenia {__version__}")
+
+
+gateway.add_command(issue)
+for _command in (
+    *(up, serve, gateway, demo, status),
+    *(node, resource, grant, agreement, bundle, audit, token, version),
+):
+    main.add_command(_command)

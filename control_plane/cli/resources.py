@@ -1,0 +1,92 @@
+"""``proxenia resource``: partners' resources that we use, and our own that we offer."""
+
+from typing import IO, Any
+
+import click
+
+from control_plane.cli.api import path_of
+from control_plane.cli.options import Place, limit_option, output_option, pass_place, show, show_list
+from control_plane.cli.parse import Named, endpoint, named, read_input
+from control_plane.cli.text import fields, shown, table
+
+_RESOURCES = ("federation", "resources")
+
+
+@click.group()
+def resource() -> None:
+    """Resources, ours and partners'."""
+
+
+@resource.command("list")
+@click.option("--organisation", help="Only this organisation's.")
+@limit_option
+@output_option
+@pass_place
+def list_resources(place: Place, organisation: str | None, limit: int, output: str) -> None:
+    """List resources."""
+    document = place.api().pages(path_of(*_RESOURCES), {"organisation": organisation}, limit=limit)
+    show_list(document, output, _table)
+
+
+def _table(items: list[dict[str, Any]]) -> str:
+    rows = [
+        [item["id"], item["kind"], item["host"], shown(item["upstreams"] or item["nodes"] or "all nodes")]
+        for item in items
+    ]
+    return table(["RESOURCE", "KIND", "HOST", "SERVED BY"], rows)
+
+
+@resource.command("show")
+@click.argument("key")
+@output_option
+@pass_place
+def show_resource(place: Place, key: str, output: str) -> None:
+    """Show one resource (name@organisation)."""
+    document = place.api().get(path_of(*_RESOURCES, key))
+    show(document, output, lambda: fields(document))
+
+
+@resource.command("add")
+@click.argument("key", type=named)
+@click.option("--kind", type=click.Choice(["http", "grpc", "mcp"]), default="http", show_default=True)
+@click.option(
+    "--node", "nodes", multiple=True, help="A partner's node that serves it, repeatable.  [default: all]"
+)
+@click.option(
+    "--upstream", "upstreams", type=endpoint, multiple=True, help="host:port behind our ingress, repeatable."
+)
+@click.option("--description", default="", help="For people.")
+@output_option
+@pass_place
+def add_resource(place: Place, /, key: Named, output: str, **given: Any) -> None:  # noqa: ANN401 - click's options by name
+    """Add a resource (KEY is name@organisation): ours with --upstream, a partner's without."""
+    document = {
+        "name": key.name,
+        "organisation": key.organisation,
+        "kind": given["kind"],
+        "nodes": list(given["nodes"]),
+        "upstreams": list(given["upstreams"]),
+        "description": given["description"],
+    }
+    added = place.api().send("POST", path_of(*_RESOURCES), document)
+    show(added, output, lambda: f"resource {key} added; applications call it as {added['host']}")
+
+
+@resource.command("remove")
+@click.argument("key")
+@output_option
+@pass_place
+def remove_resource(place: Place, key: str, output: str) -> None:
+    """Remove a resource that no grant names."""
+    place.api().send("DELETE", path_of(*_RESOURCES, key))
+    show({"removed": key}, output, lambda: f"resource {key} removed")
+
+
+@resource.command("import")
+@click.argument("file", type=click.File("rb"))
+@output_option
+@pass_place
+def import_resources(place: Place, file: IO[bytes], output: str) -> None:
+    """Add or overwrite resources from FILE (- for standard input): one JSON object a line, all or none."""
+    loaded = place.api().send_lines(path_of(*_RESOURCES), read_input(file))
+    show(loaded, output, lambda: f"{loaded['lines']} resources loaded")
