@@ -3,7 +3,6 @@
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.listener.v3 import listener_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
-from envoy.extensions.filters.network.echo.v3 import echo_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2
 from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 from google.protobuf.json_format import ParseDict
@@ -61,8 +60,13 @@ def tls_listener(port: int) -> bytes:
     chain = result.filter_chains.add()
     chain.transport_socket.name = "envoy.transport_sockets.tls"
     chain.transport_socket.typed_config.CopyFrom(packed(context))
-    found = chain.filters.add(name="envoy.filters.network.echo")
-    found.typed_config.CopyFrom(packed(echo_pb2.Echo()))
+    manager = http_connection_manager_pb2.HttpConnectionManager(stat_prefix="ingress")
+    manager.route_config.SetInParent()
+    manager.http_filters.add(name="envoy.filters.http.router").typed_config.CopyFrom(
+        packed(router_pb2.Router())
+    )
+    found = chain.filters.add(name="envoy.filters.network.http_connection_manager")
+    found.typed_config.CopyFrom(packed(manager))
     return serialised(result)
 
 
