@@ -12,6 +12,7 @@ from control_plane.model.peering import control_plane_id
 from control_plane.model.problem import InvalidValueError
 from control_plane.peering.jws import Sealed, check_signature
 from control_plane.peering.refusal import RefusedError
+from control_plane.pki.verify import verify_chain
 
 
 class ChainVerifier(Protocol):
@@ -21,7 +22,9 @@ class ChainVerifier(Protocol):
         """Verify ``chain`` against the anchors of one trust domain, with its revocation lists, at ``now``."""
 
 
-def authenticate(sealed: Sealed, bundle: Bundle, *, now: datetime, verify: ChainVerifier) -> None:
+def authenticate(
+    sealed: Sealed, bundle: Bundle, *, now: datetime, verify: ChainVerifier = verify_chain
+) -> None:
     """Raise RefusedError unless the control plane of ``bundle``'s organisation signed ``sealed``.
 
     Codes: ``untrusted_chain``, ``wrong_identity``, ``bad_signature``, ``wrong_algorithm``.

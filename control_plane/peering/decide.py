@@ -63,8 +63,11 @@ class Introduced:
 
 
 def introduced(said: Introduction, organisation: TrustDomain, policy: AddressPolicy) -> Introduced:
-    """Check an introduction; ``bad_introduction``, ``forbidden_address`` or a code of the bundle's format."""
-    bundle = spiffe_bundle.parse(said.bundle.encode(), organisation).bundle
+    """Check an introduction; RefusedError ``bad_introduction`` or ``forbidden_address``."""
+    try:
+        bundle = spiffe_bundle.parse(said.bundle.encode(), organisation).bundle
+    except InvalidValueError as error:
+        raise RefusedError("bad_introduction", f"the bundle ({error.code}): {error.detail}") from error
     if not bundle.anchors:
         raise RefusedError(
             "bad_introduction", "expected a bundle with at least one authority, got an empty one"

@@ -41,21 +41,6 @@ class Credentials(Protocol):
         """Our own trust anchors."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredInvitation:
-    """What is kept of an invitation: nothing that would let anybody use it.
-
-    ``digest`` is the token's, ``verifier`` is made of its secret (peering/proof.py). ``expired`` by the
-    database's clock.
-    """
-
-    id: str
-    organisation: TrustDomain
-    digest: str
-    verifier: str
-    expired: bool = False
-
-
 class Found(StrEnum):
     """What the database knows of an invitation or of a challenge."""
 
@@ -64,6 +49,21 @@ class Found(StrEnum):
     USED = "used"
     EXPIRED = "expired"
     OTHERS = "others"  # of another organisation, or of another invitation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredInvitation:
+    """What is kept of an invitation: nothing that would let anybody use it.
+
+    ``digest`` is the token's, ``verifier`` is made of its secret (peering/proof.py); both are empty once it
+    was used.
+    """
+
+    id: str
+    organisation: TrustDomain
+    digest: str
+    verifier: str
+    state: Found = Found.GOOD
 
 
 class Redeemed(NamedTuple):
@@ -81,8 +81,8 @@ class Invitations(Protocol):
     ) -> datetime | None:
         """Keep it for ``seconds``; when it expires, or None when ``most`` are open for that organisation."""
 
-    async def find(self, invitation_id: str) -> StoredInvitation | Found:
-        """The invitation, also an expired one; UNKNOWN or USED when there is none to be had."""
+    async def find(self, invitation_id: str) -> StoredInvitation | None:
+        """The invitation, whatever its state; those that ended long ago are forgotten."""
 
     async def challenge(self, invitation_id: str, nonce: str, *, seconds: int, most: int) -> bool:
         """Remember a nonce (hashed) for ``seconds``; False when ``most`` are open for the invitation."""

@@ -93,8 +93,8 @@ def test_an_introduction_that_is_not_acceptable_is_refused(visby: Organisation, 
     foreign = SpiffeId("spiffe://riga.example/gateway/1")
     cases = {
         "no authority": ({"bundle": empty}, "bad_introduction"),
-        "no bundle": ({"bundle": "<html>"}, "not_a_bundle"),
-        "another's bundle": ({"bundle": riga.introduction.bundle}, "foreign_anchor"),
+        "no bundle": ({"bundle": "<html>"}, "bad_introduction"),
+        "another's bundle": ({"bundle": riga.introduction.bundle}, "bad_introduction"),
         "no address": ({"addresses": ()}, "bad_introduction"),
         "many addresses": ({"addresses": (ADDRESS,) * 5}, "bad_introduction"),
         "a node twice": ({"nodes": (node(), node())}, "bad_introduction"),

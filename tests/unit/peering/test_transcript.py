@@ -24,7 +24,6 @@ from tests.unit.peering.world import (
     SECRET,
     VISBY,
     Organisation,
-    check_chain,
     expected,
     join_of,
     new_key,
@@ -44,7 +43,7 @@ def code_of(call: Callable[[], object]) -> str:
 def receive(text: bytes, *, sender: Organisation = JOINER, verifier: str = "") -> Join:
     """All that the inviter checks about a join without asking its database."""
     sealed = jws.read(text, Join.TYP)
-    authenticate(sealed, sender.bundle, now=NOW, verify=check_chain)
+    authenticate(sealed, sender.bundle, now=NOW)
     join = messages.read(Join, sealed.payload)
     transcript.check(join.envelope, expected(sender.name, LUEBECK), now=NOW)
     stored = verifier or proof.verifier(SECRET)
@@ -165,7 +164,7 @@ def test_a_message_signed_with_another_key_than_the_certificates_is_refused() ->
 def test_an_expired_certificate_is_refused() -> None:
     def late() -> None:
         sealed = jws.read(JOIN, Join.TYP)
-        authenticate(sealed, JOINER.bundle, now=NOW + timedelta(days=2), verify=check_chain)
+        authenticate(sealed, JOINER.bundle, now=NOW + timedelta(days=2))
 
     assert code_of(late) == "untrusted_chain"
 

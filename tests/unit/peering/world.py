@@ -1,6 +1,5 @@
 """Organisations with keys and chains of their own, and the messages between two of them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,12 +9,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from control_plane.model.bundle import Bundle
 from control_plane.model.identity import SpiffeId, TrustDomain
 from control_plane.model.peering import PeeringAddress, control_plane_id
-from control_plane.model.problem import InvalidValueError
 from control_plane.peering import jws, messages, proof, transcript
 from control_plane.peering.messages import Accepted, Challenge, Heartbeat, Introduction, Join
 from control_plane.peering.token import Token
 from control_plane.pki import sign, spiffe_bundle, template
-from control_plane.pki.certificate import load_certificate, to_pem, uri_names
+from control_plane.pki.certificate import to_pem
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -72,20 +70,6 @@ class Organisation:
     def seal(self, message: Challenge | Join | Accepted | Heartbeat, *, typ: str = "") -> bytes:
         payload = messages.write(message)
         return jws.seal(payload, typ or message.TYP, key=self.key, chain=self.chain)
-
-
-def check_chain(chain: Sequence[x509.Certificate], bundle: Bundle, *, now: datetime) -> SpiffeId:
-    """A verifier for these organisations' chains only: leaf, intermediate, root, each signed by the next."""
-    roots = [load_certificate(anchor) for anchor in bundle.anchors]
-    try:
-        leaf, issuing = chain
-        leaf.verify_directly_issued_by(issuing)
-        issuing.verify_directly_issued_by(roots[0])
-    except Exception as error:
-        raise InvalidValueError("no_path", "expected a chain to the anchor") from error
-    if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
-        raise InvalidValueError("expired", "expected a valid leaf")
-    return SpiffeId(uri_names(leaf)[0])
 
 
 def token_of(organisation: Organisation, invited: TrustDomain = VISBY) -> Token:
