@@ -90,7 +90,8 @@ def _authorities() -> Iterator[FederationCase]:
             Refusal.BROKEN_PATH,
             {"more": ((x509.PolicyConstraints(0, None), False),)},
         ),
-    }.items():
+    }
+    for what, (want, changes) in limited.items():
         below = organisation(VISBY).root.sign(authority("limited to URIs", constraints=uris, **changes))
         yield case(
             f"an intermediate limited to its URIs that certifies {what}", want, below.sign(leaf(GOOD)), below

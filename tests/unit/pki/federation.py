@@ -18,8 +18,8 @@ FORGED = "spiffe://luebeck.example/gateway/1"
 class FederationCase:
     """A chain that a peer presents, and what must become of it.
 
-    ``want`` is ``accept`` or the code of the refusal. ``exact`` cases hold at minting.NOW only, to the second:
-    they cannot be offered to a server whose clock goes on.
+    ``want`` is ``accept`` or the code of the refusal. ``exact`` cases hold at minting.NOW only, to the
+    second: they cannot be offered to a server whose clock goes on.
     """
 
     name: str
