@@ -19,6 +19,7 @@ from control_plane.store import launch, postmaster
 from control_plane.store.account import Account, server_account
 from control_plane.store.binaries import Binaries, find, reachable
 from control_plane.store.errors import UnusableDatabaseError
+from control_plane.store.pool import mapped
 from control_plane.store.server_config import configure
 from control_plane.store.server_files import ADMIN, DATABASE, ROLE, ServerFiles, dsn_of
 from control_plane.store.server_log import ServerLog
@@ -29,7 +30,8 @@ _READY_WITHIN = 120.0  # seconds; recovery after a crash replays at most max_wal
 _INIT_WITHIN = 120.0
 _RELEASE_WITHIN = 15.0  # seconds that a killed server's backends get to notice
 _STILL_IN_USE = b"is still in use"  # PostgreSQL's words for shared memory of those backends
-_POLL = 0.02
+_POLL = 0.01
+_SYNC_METHOD_SINCE = 17
 
 
 def _silent(_step: str) -> None:
@@ -37,7 +39,10 @@ def _silent(_step: str) -> None:
 
 
 class EmbeddedPostgres:
-    """One server on ``<state_dir>/postgres``; a second launcher on the same directory is refused."""
+    """One server on ``<state_dir>/postgres``; a second launcher on the same directory is refused.
+
+    Start it from a thread that lives on: the kernel ends the server with the thread that started it.
+    """
 
     def __init__(
         self,
@@ -84,8 +89,10 @@ class EmbeddedPostgres:
             self._progress("starting PostgreSQL")
             await self._run(binaries)
             await self._provide_database()
-        except BaseException:
+        except BaseException as error:
             await self.stop()
+            if isinstance(error, TimeoutError):
+                raise UnavailableError(f"PostgreSQL is too slow: {self._log.last_words()}") from error
             raise
         self._log.start()
         return self.dsn
@@ -113,8 +120,13 @@ class EmbeddedPostgres:
 
     def _prepare(self) -> Binaries:
         self._account = server_account()
-        self._files.prepare(self._account)
-        self._take_lock()
+        try:
+            self._files.prepare(self._account)
+            self._take_lock()
+        except OSError as error:
+            raise UnusableDatabaseError(
+                f"expected to write in {self._files.root}, got: {error}: choose another --state-dir"
+            ) from error
         binaries = self._binaries or find()
         if self._account is None:
             return binaries
@@ -176,23 +188,19 @@ class EmbeddedPostgres:
             before = self._log.size
             option = f"config_file={self._files.configuration}"
             self._process = await self._launch(binaries.program("postgres"), "-c", option)
-            if await self._answers(self._process):
+            if await self._comes_up(self._process):
                 return
             if _STILL_IN_USE not in self._log.since(before) or loop.time() > until:
                 raise UnavailableError(f"PostgreSQL did not come up: {self._log.last_words()}")
             await asyncio.sleep(_POLL * 5)
 
-    async def _answers(self, process: asyncio.subprocess.Process) -> bool:
-        """Wait until the server lets us in; False when it ended instead."""
+    async def _comes_up(self, process: asyncio.subprocess.Process) -> bool:
+        """Wait until the server takes connections; False when it ended instead."""
         async with asyncio.timeout(_READY_WITHIN):
             while process.returncode is None:
-                try:
-                    connection = await asyncpg.connect(self._admin_dsn, timeout=5)
-                except (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError):
-                    await asyncio.sleep(_POLL)
-                else:
-                    await connection.close()
+                if postmaster.ready(self._files.data, process.pid):
                     return True
+                await asyncio.sleep(_POLL)
         return False
 
     async def _launch(self, program: Path, *arguments: str) -> asyncio.subprocess.Process:
@@ -213,12 +221,14 @@ class EmbeddedPostgres:
                 start_new_session=True,  # Ctrl-C is for its launcher, which stops it when the others are done
             )
 
-    @property
-    def _admin_dsn(self) -> str:
-        return self._files.dsn(role=ADMIN, database="postgres")
-
     async def _provide_database(self) -> None:
-        connection = await asyncpg.connect(self._admin_dsn, timeout=5, command_timeout=30)
+        admin = self._files.dsn(role=ADMIN, database="postgres")
+        with mapped():
+            connection = await asyncpg.connect(admin, timeout=30, command_timeout=30)
+            await self._provide(connection)
+
+    @staticmethod
+    async def _provide(connection: asyncpg.Connection) -> None:
         try:
             if not await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", ROLE):
                 await connection.execute(f"CREATE ROLE {ROLE} LOGIN")

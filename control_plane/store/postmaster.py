@@ -10,6 +10,7 @@ STEPS = ((signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
 """Fast shutdown, immediate shutdown, and the kernel's; seconds to wait after each."""
 
 _POLL = 0.02  # seconds
+_STATUS = 7  # line of postmaster.pid, from 0 (PostgreSQL: miscadmin.h, LOCK_FILE_LINE_PM_STATUS)
 
 
 def running_on(data: Path) -> int | None:
@@ -31,6 +32,15 @@ def running_on(data: Path) -> int | None:
         return pid
     file.unlink(missing_ok=True)
     return None
+
+
+def ready(data: Path, pid: int) -> bool:
+    """Whether the server ``pid`` says that it takes connections; asking it again and again would slow it."""
+    try:
+        lines = (data / "postmaster.pid").read_text(encoding="utf-8").split("\n")
+    except FileNotFoundError:
+        return False
+    return lines[0] == str(pid) and len(lines) > _STATUS and lines[_STATUS].strip() == "ready"
 
 
 def _alive(pid: int) -> bool:
