@@ -24,6 +24,7 @@ from control_plane.admin.tokens import Role, TokenFile, new_token
 from control_plane.model.change import Kind
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import Problem
+from control_plane.store.database import Database
 from tests.fakes.audit import FakeAudit
 from tests.fakes.deliveries import FakeDeliveries
 from tests.fakes.objects import FakeObjects
@@ -68,6 +69,7 @@ class World:
     overview: FakeOverview = field(default_factory=FakeOverview)
     waiting: tuple[str, ...] = ()
     anchors: tuple[str, ...] = ("our anchor",)
+    database: Database | None = None  # instead of the fakes
     serving: Serving | None = None
     session: aiohttp.ClientSession | None = None
     tokens: dict[Role, str] = field(default_factory=dict)
@@ -80,9 +82,9 @@ class World:
         return Dependencies(
             own=OWN,
             version="0.1.0",
-            objects=self.objects,
-            audit=self.audit,
-            deliveries=self.deliveries,
+            objects=self.database.objects if self.database else self.objects,
+            audit=self.database.audit if self.database else self.audit,
+            deliveries=self.database.deliveries if self.database else self.deliveries,
             overview=self.overview,
             tokens=TokenFile(self.token_file),
             anchors=lambda: self.anchors,
@@ -139,10 +141,10 @@ async def _read(answer: aiohttp.ClientResponse) -> Answer:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[World]:
+async def running(database: Database | None = None) -> AsyncIterator[World]:
     """A world whose API listens on a unix socket and on TCP."""
     with tempfile.TemporaryDirectory(prefix="pxa") as name:
-        world = World(Path(name))
+        world = World(Path(name), database=database)
         for role in Role:
             world.tokens[role] = new_token(world.token_file, name=role.value, role=role)
         socket = world.directory / "run" / "admin.sock"

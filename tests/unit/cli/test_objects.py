@@ -1,4 +1,4 @@
-"""Nodes, resources, grants and agreements from the command line: their tables, their JSON, their exit codes."""
+"""Nodes, resources, grants, agreements from the command line: tables, JSON, exit codes."""
 
 import json
 from pathlib import Path
