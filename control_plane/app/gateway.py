@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from control_plane.app.settings import Settings, parse_listen
+from control_plane.app.settings import Settings, SettingsError, parse_listen
 from control_plane.app.up import prepare_state
-from control_plane.gateway.agent import AgentConfig, run_agent
+from control_plane.gateway.agent import AgentConfig, AgentError, run_agent
 
 
 async def run(settings: Settings) -> int:
     """Run the agent until it is told to stop."""
     prepare_state(settings)
     settings.gateway_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return await run_agent(
-        AgentConfig(
+    try:
+        config = AgentConfig(
             gateway_id=settings.gateway_id,
             trust_domain=settings.trust_domain,
             directory=settings.gateway_dir,
@@ -23,4 +23,6 @@ async def run(settings: Settings) -> int:
             concurrency=settings.envoy_concurrency,
             drain_seconds=settings.drain_seconds,
         )
-    )
+    except AgentError as error:
+        raise SettingsError([str(error)]) from error
+    return await run_agent(config)
