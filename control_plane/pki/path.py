@@ -8,7 +8,7 @@ that was found.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from cryptography import x509
@@ -91,7 +91,7 @@ def openssl_path(
     """Let OpenSSL build the path, as strictly as it can; an anchor need not be self-signed."""
     store = crypto.X509Store()
     store.set_flags(crypto.X509StoreFlags.X509_STRICT | crypto.X509StoreFlags.PARTIAL_CHAIN)
-    store.set_time(question.now)
+    store.set_time(question.now.astimezone(UTC))  # it reads the digits and takes them for UTC
     for anchor in anchors:
         store.add_cert(crypto.X509.from_cryptography(anchor))
     leaf, *given = (crypto.X509.from_cryptography(certificate) for certificate in chain)

@@ -1,6 +1,7 @@
 """Verification as its callers use it; what it accepts and refuses is in the federation cases."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import timedelta, timezone
 
 import pytest
 from cryptography import x509
@@ -9,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import InvalidValueError
 from control_plane.pki.certificate import load_certificate, load_chain
-from control_plane.pki.path import Purpose, Question, openssl_path
+from control_plane.pki.path import Path, Purpose, Question, library_path, openssl_path
 from control_plane.pki.profile import check_strength
 from control_plane.pki.refusal import Refusal, RefusedError
 from control_plane.pki.spiffe import check_uri_constraints
@@ -151,6 +152,16 @@ def test_time_is_an_argument() -> None:
         authenticate(chain, Purpose.CLIENT, now=NOW + timedelta(days=2), store=store)
 
     assert caught.value.code == Refusal.EXPIRED
+
+
+@pytest.mark.parametrize("hours", [-5, 0, 5])
+@pytest.mark.parametrize("build", [library_path, openssl_path])
+def test_the_time_means_the_same_in_every_zone(build: Callable[..., Path], hours: int) -> None:
+    root = organisation(VISBY).root
+    chain = [root.sign(leaf(GOOD, begin=NOW - timedelta(hours=1), end=NOW + timedelta(hours=1))).certificate]
+    now = NOW.astimezone(timezone(timedelta(hours=hours)))
+
+    assert build(chain, [root.certificate], Question(Purpose.CLIENT, now))
 
 
 def test_the_anchor_itself_may_not_be_presented_as_somebody() -> None:
