@@ -1,5 +1,6 @@
 """What is installed and pinned: nobody overwrites another's files, and the Envoy messages stay visible."""
 
+import os
 import re
 import tomllib
 from collections import defaultdict
@@ -20,7 +21,7 @@ def pins(lock: Path) -> dict[str, str]:
 
 
 def test_no_two_installed_distributions_own_the_same_file() -> None:
-    claimed: dict[Path, set[str]] = defaultdict(set)
+    claimed: dict[str, set[str]] = defaultdict(set)
     for distribution in distributions():
         for file in distribution.files or ():
             if "__pycache__" not in file.parts and str(file) not in SHARED:
@@ -28,7 +29,7 @@ def test_no_two_installed_distributions_own_the_same_file() -> None:
                     distribution.metadata["Name"]
                 )
 
-    fought_over = {str(path): names for path, names in claimed.items() if len(names) > 1}
+    fought_over = {path: names for path, names in claimed.items() if len(names) > 1}
 
     assert claimed
     assert not fought_over
