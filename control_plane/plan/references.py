@@ -93,6 +93,6 @@ def subjects(identity: SpiffeId) -> Iterable[str]:
     yield identity
     yield identity.trust_domain
     scheme, _, rest = identity.partition("://")
-    while "/" in rest:
+    while rest.count("/") > 1:  # a prefix has a path: the organisation itself is written without a scheme
         rest = rest.rpartition("/")[0]
         yield f"{scheme}://{rest}/*"

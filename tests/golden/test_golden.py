@@ -26,11 +26,22 @@ MESSAGES: dict[str, type[Message]] = {
 }
 
 
+class _Dumper(yaml.SafeDumper):
+    """Texts of several lines (certificates) as they are."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
 def as_yaml(resource: XdsResource) -> str:
     """Protobuf's JSON form, in YAML."""
     message = MESSAGES[resource.type_url].FromString(resource.body)
     form = json.loads(json_format.MessageToJson(message, preserving_proto_field_name=True))
-    return yaml.safe_dump(form, sort_keys=True, width=110, allow_unicode=True)
+    return yaml.dump(form, Dumper=_Dumper, sort_keys=True, width=110, allow_unicode=True)
 
 
 @pytest.mark.parametrize("name", sorted(WORLDS))

@@ -1,0 +1,148 @@
+"""What must hold in the resources of single units; the golden files show the rest."""
+
+from dataclasses import replace
+
+import pytest
+from envoy.config.cluster.v3 import cluster_pb2
+from envoy.config.endpoint.v3 import endpoint_pb2
+from envoy.config.route.v3 import route_pb2
+from envoy.extensions.filters.http.rbac.v3 import rbac_pb2
+from envoy.extensions.transport_sockets.tls.v3 import secret_pb2, tls_pb2
+
+from control_plane.model.bundle import Bundle
+from control_plane.model.federation import Export, Import, Listeners, Partner, Planned, Policy, Target
+from control_plane.model.grant import Capability
+from control_plane.model.identity import ObjectId, ResourceName, SpiffeId
+from control_plane.model.node import Endpoint
+from control_plane.model.resource import Resource
+from control_plane.model.tuning import Tuning
+from control_plane.model.xds import CLUSTER, ENDPOINTS
+from control_plane.translate.rbac import allowing
+from control_plane.translate.tls import SIGNS_NOTHING
+from control_plane.translate.unit import Translated, egress_routes, ingress_routes, ingress_trust, translate
+from tests.golden.world import BREMEN, GATEWAY, LUEBECK
+
+LB_1 = SpiffeId("spiffe://luebeck.example/gateway/lb-1")
+ORDERS = Resource(ResourceName("orders"), LUEBECK)
+STOCK = Resource(ResourceName("stock"), BREMEN)
+TARGET = Target(ObjectId("lb-1"), LUEBECK, Endpoint("192.0.2.1", 8443))
+
+
+def translated(planned: Planned) -> Translated:
+    return translate(planned, Tuning(), BREMEN)
+
+
+@pytest.mark.parametrize(
+    "planned",
+    [
+        Import(ORDERS, (TARGET,)),
+        Export(STOCK, ((LB_1, (Policy("g", ()),)),)),
+        Partner(LUEBECK, Bundle(LUEBECK, ("pem",)), (LB_1,)),
+        Listeners(GATEWAY),
+    ],
+)
+def test_equal_values_give_equal_bytes(planned: Planned) -> None:
+    assert translated(planned) == translated(replace(planned))
+
+
+def test_an_import_without_targets_is_a_cluster_without_endpoints() -> None:
+    cluster, assignment = translated(Import(ORDERS, ())).resources
+
+    assert (cluster.type_url, assignment.type_url) == (CLUSTER, ENDPOINTS)
+    assert cluster.name == assignment.name == "to/orders.luebeck.example"
+    assert not endpoint_pb2.ClusterLoadAssignment.FromString(assignment.body).endpoints
+
+
+def test_a_changed_address_changes_the_assignment_and_not_the_cluster() -> None:
+    moved = replace(TARGET, endpoint=Endpoint("192.0.2.2", 8443))
+
+    before, after = (translated(Import(ORDERS, (target,))).resources for target in (TARGET, moved))
+
+    assert before[0] == after[0]
+    assert before[1].version != after[1].version
+
+
+def test_no_endpoint_of_an_import_can_be_dialled_in_plaintext() -> None:
+    body = translated(Import(ORDERS, (TARGET,))).resources[0].body
+
+    matches = cluster_pb2.Cluster.FromString(body).transport_socket_matches
+
+    last = tls_pb2.UpstreamTlsContext.FromString(matches[-1].transport_socket.typed_config.value)
+    assert not matches[-1].match.fields
+    assert last.common_tls_context.validation_context.trusted_ca.inline_string == SIGNS_NOTHING
+
+
+@pytest.mark.parametrize(
+    "partner",
+    [
+        Partner(LUEBECK, None, ()),
+        Partner(LUEBECK, Bundle(LUEBECK, ()), (LB_1,)),
+        Partner(LUEBECK, Bundle(LUEBECK, ("pem",)), ()),
+        Partner(LUEBECK, None, (LB_1,)),
+    ],
+)
+def test_what_is_not_wholly_trusted_trusts_an_anchor_that_signs_nothing(partner: Partner) -> None:
+    secret = secret_pb2.Secret.FromString(translated(partner).resources[0].body)
+
+    assert secret.validation_context.trusted_ca.inline_string == SIGNS_NOTHING
+    assert [each.matcher.exact for each in secret.validation_context.match_typed_subject_alt_names] == [
+        "spiffe://nobody.invalid/nobody"
+    ]
+
+
+@pytest.mark.parametrize("bundle", [None, Bundle(LUEBECK, ())])
+def test_a_partner_without_anchors_has_no_part_in_the_ingress(bundle: Bundle | None) -> None:
+    assert translated(Partner(LUEBECK, bundle, ())).trust_domain == b""
+
+
+def test_anchors_and_revocations_of_a_partner_stay_in_its_own_domain() -> None:
+    bundle = Bundle(LUEBECK, ("anchor one", "anchor two\n"), ("crl",))
+    part = translated(Partner(LUEBECK, bundle, (LB_1,)))
+
+    outgoing = secret_pb2.Secret.FromString(part.resources[0].body).validation_context
+    incoming = ingress_trust(BREMEN, [part.trust_domain]).body
+
+    assert outgoing.trusted_ca.inline_string == "anchor one\nanchor two\n"
+    assert outgoing.crl.inline_string == "crl\n"
+    assert b"anchor one\nanchor two\ncrl\n" in incoming
+    assert incoming.count(SIGNS_NOTHING.encode()) == 1
+
+
+def test_an_export_that_allows_nobody_has_no_rule_so_that_the_filter_denies() -> None:
+    body = translated(Export(STOCK, ())).virtual_host
+
+    (host,) = route_pb2.RouteConfiguration.FromString(body).virtual_hosts
+    assert not host.typed_per_filter_config
+    with pytest.raises(ValueError, match="would not deny"):
+        allowing(())
+
+
+def test_a_grant_of_everything_wins_over_grants_of_parts() -> None:
+    part = Policy("a-part", (Capability(("GET",), "/x"),))
+    any_request = Policy("b-any", (Capability(("GET",), "/y"), Capability()))
+
+    whole = _action((part, Policy("z-all", ())))
+    by_capability = _action((part, any_request))
+
+    assert whole == "z-all"
+    assert by_capability == "b-any"
+
+
+def _action(policies: tuple[Policy, ...]) -> str:
+    """The name of the decision that needs no further look at the request."""
+    rule = rbac_pb2.RBACPerRoute.FromString(allowing([(LB_1, policies)]).value)
+    decision = rule.rbac.matcher.matcher_tree.exact_match_map.map[LB_1].action.typed_config.value
+    return decision[2 : 2 + decision[1]].decode()
+
+
+def test_shared_resources_are_the_concatenation_of_their_parts() -> None:
+    parts = [
+        translated(Export(resource, ())).virtual_host
+        for resource in (STOCK, replace(STOCK, name=ResourceName("z")))
+    ]
+
+    routes = route_pb2.RouteConfiguration.FromString(ingress_routes(parts).body)
+
+    assert [host.name for host in routes.virtual_hosts] == ["export/stock", "export/z"]
+    assert routes.name == "ingress"
+    assert egress_routes(Tuning()).name == "egress"
