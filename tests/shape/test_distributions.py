@@ -25,9 +25,8 @@ def test_no_two_installed_distributions_own_the_same_file() -> None:
     for distribution in distributions():
         for file in distribution.files or ():
             if "__pycache__" not in file.parts and str(file) not in SHARED:
-                claimed[Path(str(distribution.locate_file(file))).resolve()].add(
-                    distribution.metadata["Name"]
-                )
+                path = os.path.normpath(str(distribution.locate_file(file)))
+                claimed[path].add(distribution.metadata["Name"])
 
     fought_over = {path: names for path, names in claimed.items() if len(names) > 1}
 
