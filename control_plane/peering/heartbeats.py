@@ -39,7 +39,7 @@ _SHOWN = 300  # characters of an error that are kept
 _log = structlog.get_logger()
 
 
-async def _nobody(_: TrustDomain) -> None:
+async def nobody(_: TrustDomain) -> None:
     """Nobody wants to know."""
 
 
@@ -55,7 +55,7 @@ class Hearing:
     objects: Objects
     partners: Partners
     recorder: Recorder
-    unknown_issuer: Callable[[TrustDomain], Awaitable[None]] = _nobody
+    unknown_issuer: Callable[[TrustDomain], Awaitable[None]] = nobody
 
     async def hear(self, body: bytes, caller: Caller) -> bytes:
         """Take over a partner's heartbeat."""

@@ -14,6 +14,8 @@ from control_plane.peering.messages import Accepted, Challenge, Heartbeat, Intro
 from control_plane.peering.token import Token
 from control_plane.pki import sign, spiffe_bundle, template
 from control_plane.pki.certificate import to_pem
+from control_plane.trust.authority import ServerCredentials
+from control_plane.trust.ca_files import key_pem
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -57,6 +59,10 @@ class Organisation:
     ) -> tuple[x509.Certificate, ...]:
         wanted = template.leaf(spiffe_id, key.public_key(), serial=7 << 125, now=now, lifetime=DAY)
         return sign.signed(wanted, self.issuing, self.issuing_key), self.issuing
+
+    def credentials(self) -> ServerCredentials:
+        roots = to_pem([self.root]).encode()
+        return ServerCredentials(key_pem(self.key), to_pem(self.chain).encode(), roots)
 
     @property
     def bundle(self) -> Bundle:

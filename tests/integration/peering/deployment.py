@@ -1,0 +1,159 @@
+"""One organisation's control plane as far as peering goes, in this process, over real sockets."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from control_plane.model.agreement import Agreement, AgreementState
+from control_plane.model.audit import AuditEvent
+from control_plane.model.bundle import Bundle
+from control_plane.model.change import Kind
+from control_plane.model.gateway import Gateway
+from control_plane.model.identity import ObjectId, SpiffeId, TrustDomain
+from control_plane.model.node import Endpoint
+from control_plane.model.peering import PeeringAddress
+from control_plane.peering.assemble import Needs, Peering
+from control_plane.peering.guard import AddressPolicy
+from control_plane.peering.listener import Limits
+from control_plane.peering.options import Options
+from control_plane.ports.audit import AuditQuery
+from control_plane.ports.objects import Write
+from control_plane.store.database import Database
+from control_plane.store.partners import PostgresBundleStates, PostgresPartners
+from control_plane.store.peering import PostgresInvitations
+from control_plane.store.pool import Pool
+from control_plane.store.singleton import PostgresSingleton
+from control_plane.trust.authority import Authority, ServerCredentials
+
+LOOPBACK = ("127.0.0.0/8",)
+
+
+class OwnCredentials:
+    """The present credentials of a control plane, which a test may renew."""
+
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+        self.given: ServerCredentials | None = None
+
+    def __call__(self) -> ServerCredentials:
+        return self.given or self._authority.server_credentials(now=datetime.now(UTC))
+
+
+@dataclass
+class Deployment:
+    """A control plane that partners can reach at ``address``."""
+
+    name: TrustDomain
+    database_url: str
+    address: PeeringAddress
+    authority: Authority
+    credentials: OwnCredentials
+    database: Database
+    partners: PostgresPartners
+    states: PostgresBundleStates
+    peering: Peering
+
+    async def invite(self, organisation: str, *, lifetime: float = 3600) -> str:
+        made = await self.peering.inviter.invite(
+            TrustDomain(organisation), now=datetime.now(UTC), lifetime=lifetime, actor="operator"
+        )
+        return made.token
+
+    async def agreement(self, organisation: TrustDomain) -> Agreement | None:
+        stored = await self.database.objects.get(Kind.AGREEMENT, organisation)
+        return stored.value if stored and isinstance(stored.value, Agreement) else None
+
+    async def bundle(self, organisation: TrustDomain) -> Bundle | None:
+        stored = await self.database.objects.get(Kind.BUNDLE, organisation)
+        return stored.value if stored and isinstance(stored.value, Bundle) else None
+
+    async def decide(self, organisation: TrustDomain, state: AgreementState, *, paused: bool = False) -> None:
+        agreement = Agreement(organisation, state, paused=paused)
+        await self.database.objects.write([Write(Kind.AGREEMENT, organisation, agreement)], actor="operator")
+
+    async def audited(self, action: str) -> list[AuditEvent]:
+        events = await self.database.audit.query(AuditQuery(limit=1000))
+        return [event for event in reversed(events) if event.action == action]
+
+    async def refusals(self) -> list[str]:
+        events = await self.database.audit.query(AuditQuery(limit=1000, decision="denied"))
+        return [event.reason for event in reversed(events)]
+
+
+def bound() -> socket.socket:
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    return listening
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a test decides about a deployment."""
+
+    automatic: frozenset[TrustDomain] = frozenset()
+    networks: tuple[str, ...] = LOOPBACK
+    heartbeat: float = 0.2
+    limits: Limits | None = None
+
+
+@asynccontextmanager
+async def deploy(
+    name: TrustDomain, database_url: str, *, state: Path, wanted: Wanted
+) -> AsyncIterator[Deployment]:
+    """Serve until the block ends. Two deployments of one name and one ``state`` are replicas."""
+    authority = Authority.open(state / "ca", name, now=datetime.now(UTC))
+    listening = bound()
+    address = PeeringAddress("127.0.0.1", listening.getsockname()[1])
+    options = Options(
+        own=name,
+        addresses=(address,),
+        policy=AddressPolicy.of(wanted.networks),
+        automatic=wanted.automatic,
+        heartbeat=wanted.heartbeat,
+    )
+    credentials = OwnCredentials(authority)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database(database_url))
+        pool = await stack.enter_async_context(Pool(database_url))
+        partners = PostgresPartners(pool)
+        await _register_gateway(database, name)
+        needs = Needs(
+            objects=database.objects,
+            audit=database.audit,
+            invitations=PostgresInvitations(pool),
+            partners=partners,
+            singleton=PostgresSingleton(database_url, pause=0.1),
+            credentials=credentials,
+            bundle=authority.bundle,
+            now=lambda: datetime.now(UTC),
+        )
+        peering = Peering.of(options, needs, limits=wanted.limits)
+        serving = asyncio.create_task(peering.run(listening))
+        try:
+            yield Deployment(
+                name=name,
+                database_url=database_url,
+                address=address,
+                authority=authority,
+                credentials=credentials,
+                database=database,
+                partners=partners,
+                states=PostgresBundleStates(pool),
+                peering=peering,
+            )
+        finally:
+            serving.cancel()
+            with suppress(asyncio.CancelledError):
+                await serving
+
+
+async def _register_gateway(database: Database, name: TrustDomain) -> None:
+    identity = SpiffeId(f"spiffe://{name}/gateway/gateway-1")
+    gateway = Gateway(
+        ObjectId("gateway-1"), identity, Endpoint("127.0.0.1", 18443), Endpoint("127.0.0.1", 15001)
+    )
+    await database.objects.write([Write(Kind.GATEWAY, gateway.id, gateway)], actor="test")
