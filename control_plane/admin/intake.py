@@ -8,15 +8,21 @@ from typing import Any
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
-from control_plane.admin import strict_json
 from control_plane.admin.operation import JSON_LINES, MAX_BODY, MAX_BULK, Line, Operation
 from control_plane.admin.problems import MAX_ERRORS, ApiError, FieldError, Refusal, body_error, field_errors
+from control_plane.kit import strict_json
 from control_plane.model.identity import shown
 
 READ_WITHIN = 30.0  # seconds for a whole body
 MAX_LINES = 20_000
 MAX_LINE = 64 << 10
 MAX_PARAMETER = 2048  # characters
+_SYNTAX: dict[type[Exception], str] = {
+    strict_json.DuplicateMemberError: "duplicate_key",
+    strict_json.BadNumberError: "bad_number",
+    strict_json.TooDeepError: "too_deep",
+}
+_SLICE = 250  # lines that are read without letting anything else run
 
 
 async def read_input(request: web.Request, operation: Operation[Any], adapter: TypeAdapter[Any]) -> object:
@@ -59,7 +65,10 @@ def _from_query(request: web.Request, adapter: TypeAdapter[Any]) -> object:
 
 
 def _from_json(body: bytes, adapter: TypeAdapter[Any]) -> object:
-    strict_json.check(body)
+    try:
+        strict_json.read(body, most=MAX_BODY)
+    except strict_json.StrictJsonError as fault:
+        raise ApiError(_SYNTAX.get(type(fault), "malformed_json"), str(fault)) from fault
     try:
         return adapter.validate_json(body, strict=True)
     except ValidationError as fault:
@@ -118,10 +127,10 @@ async def _lines(request: web.Request) -> AsyncIterator[tuple[int, bytes]]:
         for line in whole:
             if line.strip():
                 yield number, _short(line, number)
+            if number % _SLICE == 0:
+                await asyncio.sleep(0)
             number += 1
         _short(rest, number)
-        # What is buffered already arrives without a pause: let the other requests have theirs.
-        await asyncio.sleep(0)
     if rest.strip():
         yield number, rest
 

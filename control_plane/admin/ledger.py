@@ -60,8 +60,10 @@ class Deed:
 async def perform(call: Call, deeds: Sequence[Deed]) -> int:
     """Audit and do all of ``deeds`` or none; the revision. Raises the ports' errors: nothing was changed."""
     await _record(call, deeds)
+    writes = [deed.write() for deed in deeds]
+    await asyncio.sleep(0)
     try:
-        return await call.deps.objects.write([deed.write() for deed in deeds], actor=call.actor)
+        return await call.deps.objects.write(writes, actor=call.actor)
     except (ConflictError, MissingError, UnavailableError) as error:
         await _record(call, deeds, failure=type(error).__name__)
         raise

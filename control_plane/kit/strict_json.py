@@ -19,6 +19,14 @@ class DuplicateMemberError(StrictJsonError):
     """An object names a member twice."""
 
 
+class BadNumberError(StrictJsonError):
+    """A number is not finite, or longer than any that means something."""
+
+
+class TooDeepError(StrictJsonError):
+    """The document is nested more deeply than it can be read."""
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document: dict[str, Any] = {}
     for name, value in pairs:
@@ -29,19 +37,19 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _constant(text: str) -> NoReturn:
-    raise StrictJsonError(f"expected a number, got {text}")
+    raise BadNumberError(f"expected a number, got {text}")
 
 
 def _integer(text: str) -> int:
     if len(text) > MAX_DIGITS:
-        raise StrictJsonError(f"expected a number of at most {MAX_DIGITS} digits, got {len(text)}")
+        raise BadNumberError(f"expected a number of at most {MAX_DIGITS} digits, got {len(text)}")
     return int(text)
 
 
 def _real(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise StrictJsonError(f"expected a finite number, got {text[:_SHOWN]}")
+        raise BadNumberError(f"expected a finite number, got {text[:_SHOWN]}")
     return number
 
 
@@ -59,6 +67,6 @@ def read(data: bytes, *, most: int) -> object:
     except UnicodeDecodeError as error:
         raise StrictJsonError(f"expected UTF-8, got byte {error.start} that is none") from error
     except RecursionError as error:
-        raise StrictJsonError("expected a shallow document, got one nested too deeply") from error
+        raise TooDeepError("expected a shallow document, got one nested too deeply") from error
     except json.JSONDecodeError as error:
         raise StrictJsonError(f"expected JSON: {error.msg.lower()} at character {error.pos}") from error
