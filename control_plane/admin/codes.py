@@ -60,7 +60,6 @@ REQUEST: dict[str, Code] = {
     "unreadable_object": Code(
         500, "A stored object does not fit this version", "write it again, or remove it"
     ),
-    "not_ready": Code(503, "Proxenia is starting", "wait: what it waits for is in the answer"),
 }
 
 RULES: dict[str, Code] = {
