@@ -1,8 +1,8 @@
 """``proxenia gateway issue``: the first certificate of a gateway on another machine.
 
-A gateway there can only speak to the control plane with a certificate. This makes its first, as files
-that its agent would write itself; carried over in private, they become the ``sds`` directory of its state. From
-then on the agent renews them with keys of its own.
+A gateway there can only speak to the control plane with a certificate. This makes its first, as the files
+that its agent would write itself; carried over in private, they become the ``sds`` directory of its state.
+From then on the agent renews them with keys of its own.
 """
 
 import time

@@ -17,6 +17,7 @@ import structlog
 from control_plane.app.children import Child, Command, forget_pid, write_pid
 from control_plane.app.settings import FILE_NAME, Settings, SettingsError
 from control_plane.store.embedded import EmbeddedPostgres
+from control_plane.store.errors import UnusableDatabaseError
 
 _log = structlog.get_logger()
 
@@ -101,7 +102,7 @@ async def _keep_postgres(server: EmbeddedPostgres, pid_file: Path) -> None:
 
 
 async def run(settings: Settings) -> int:
-    """Run everything until SIGINT or SIGTERM; 0 when it all ended in order."""
+    """Run everything until SIGINT or SIGTERM; SettingsError when a part cannot run at all."""
     prepare_state(settings)
     remember(settings)
     stop = asyncio.Event()
@@ -118,7 +119,8 @@ async def run(settings: Settings) -> int:
         waiting = asyncio.create_task(stop.wait(), name="signal")
         await asyncio.wait([waiting, database, *processes], return_when=asyncio.FIRST_COMPLETED)
         # In this order the last audit rows still find their way: gateway, then control plane, then database.
-        return await _end_in_order([waiting, *reversed(processes), database])
+        await _end_in_order([waiting, *reversed(processes), database])
+    return 0
 
 
 async def _database(settings: Settings) -> None:
@@ -127,12 +129,19 @@ async def _database(settings: Settings) -> None:
     await _keep_postgres(EmbeddedPostgres(settings.state_dir), settings.run_dir / "postgres.pid")
 
 
-async def _end_in_order(tasks: list[asyncio.Task[None] | asyncio.Task[bool]]) -> int:
-    code = 0
+def _said(outcome: Exception, part: str) -> str:
+    """One sentence for the operator; what nobody foresaw is also logged whole."""
+    if not isinstance(outcome, UnusableDatabaseError):
+        _log.error("a part of this organisation failed", part=part, exc_info=outcome)
+    return f"{part}: {outcome}"
+
+
+async def _end_in_order(tasks: list[asyncio.Task[None] | asyncio.Task[bool]]) -> None:
+    failures = []
     for task in tasks:
         task.cancel()
-        for outcome in await asyncio.gather(task, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                _log.error("a part of this organisation failed", part=task.get_name(), exc_info=outcome)
-                code = 1
-    return code
+        (outcome,) = await asyncio.gather(task, return_exceptions=True)
+        if isinstance(outcome, Exception):
+            failures.append(_said(outcome, task.get_name()))
+    if failures:
+        raise SettingsError(failures)

@@ -1,7 +1,8 @@
 """Whole organisations, started once for all tests of this folder by the commands that users run."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest_asyncio
@@ -10,17 +11,20 @@ from control_plane.app.demo.scene import Scene, scene
 from control_plane.app.demo.steps import agree, start
 
 
-def passable(directory: Path) -> Path:
-    """Let the embedded PostgreSQL through, which runs as another user when we are root."""
-    directory.chmod(0o711)
-    return directory
+@contextmanager
+def room() -> Iterator[Path]:
+    """A short directory that the embedded PostgreSQL can pass: as root it runs as another user."""
+    with tempfile.TemporaryDirectory(prefix="proxenia-e2e-") as name:
+        directory = Path(name)
+        directory.chmod(0o711)
+        yield directory
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stage() -> AsyncIterator[Scene]:
     """Three partners with their services; Luebeck and Novgorod have two nodes each."""
-    with tempfile.TemporaryDirectory(prefix="proxenia-e2e-") as directory:
-        async with scene(passable(Path(directory))) as running:
+    with room() as directory:
+        async with scene(directory) as running:
             await start(running)
             await agree(running)
             yield running

@@ -17,7 +17,7 @@ from control_plane.gateway.config import AgentConfig
 from control_plane.gateway.tls_relay import relay
 from control_plane.model.identity import ObjectId
 from control_plane.model.node import Endpoint
-from tests.e2e.conftest import passable
+from tests.e2e.conftest import room
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
@@ -51,17 +51,15 @@ class Wismar(Organisation):
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def wismar(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Wismar]:
-    directory = tmp_path_factory.mktemp("w")
-    for parent in (directory, directory.parent, directory.parent.parent):
-        passable(parent)
+async def wismar() -> AsyncIterator[Wismar]:
     port = free_port()
     settings = {"PROXENIA_XDS_LISTEN": f"127.0.0.1:{port}"}
-    organisation = Wismar("wismar.example", directory, sites=1, settings=settings)
-    organisation.xds_port = port
-    async with organisation:
-        await organisation.ready()
-        yield organisation
+    with room() as directory:
+        organisation = Wismar("wismar.example", directory, sites=1, settings=settings)
+        organisation.xds_port = port
+        async with organisation:
+            await organisation.ready()
+            yield organisation
 
 
 @contextmanager
