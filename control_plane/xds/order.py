@@ -1,0 +1,42 @@
+"""The order in which one stream is told of one step of the world, as data.
+
+Source: "Eventual consistency considerations" of Envoy's xDS protocol: make before break. What is referred to
+comes before what refers to it, and what is no longer referred to goes last.
+"""
+
+from dataclasses import dataclass
+
+from control_plane.model.xds import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One type's place in the order, and why it is there."""
+
+    type_url: str
+    reason: str
+
+
+PUSH: tuple[Row, ...] = (
+    Row(SECRET, "not ordered by the protocol: trust goes first, so that nothing new meets old anchors"),
+    Row(CLUSTER, "clusters, if any changed, are always pushed before everything that can refer to them"),
+    Row(
+        ENDPOINTS, "endpoints arrive after the clusters that they belong to, which warm until they have them"
+    ),
+    Row(LISTENER, "listeners arrive after the clusters and endpoints that they lead to"),
+    Row(ROUTES, "routes of new listeners arrive after these; routes do not warm, so clusters must be there"),
+)
+
+REMOVE: tuple[Row, ...] = (
+    Row(LISTENER, "nothing refers to a listener"),
+    Row(ROUTES, "routes are referred to by listeners only"),
+    Row(CLUSTER, "stale clusters go when no route or listener refers to them any more"),
+    Row(ENDPOINTS, "stale endpoints go with their clusters"),
+    Row(SECRET, "secrets are referred to by clusters and listeners"),
+)
+
+DEFAULT_TO_ALL = frozenset({CLUSTER, LISTENER})
+"""Types of which a first request without names means all ("legacy wildcard"); the others must say ``*``."""
+
+PARENT, CHILD = CLUSTER, ENDPOINTS
+"""A changed parent warms until its child is sent again, even when the child did not change: Envoy does not ask."""

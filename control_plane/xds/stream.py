@@ -1,0 +1,182 @@
+"""One gateway's stream on the wire: one task reads, one writes, and each end of it is somebody's decision."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import grpc
+import structlog
+from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
+from google.protobuf.message import DecodeError
+
+from control_plane.model.delivery import Delivery
+from control_plane.xds.board import Board
+from control_plane.xds.channel import BehindError
+from control_plane.xds.gateways import Gateways
+from control_plane.xds.limits import Limits
+from control_plane.xds.refusals import clean
+from control_plane.xds.session import Session
+from control_plane.xds.subscription import ProtocolError
+
+READ_PAUSE = 0.1  # seconds that a stream above its rate is not read
+
+_log = structlog.get_logger(__name__)
+
+Context = "grpc.aio.ServicerContext[bytes, bytes]"
+
+
+class StreamEnd(Exception):  # noqa: N818 - it ends a stream, which is no error as such
+    """Why a stream ends, for its other end to read."""
+
+    def __init__(self, code: grpc.StatusCode, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+def parse(data: bytes) -> DeltaDiscoveryRequest:
+    """Read one message; ends the stream when it is none."""
+    try:
+        return DeltaDiscoveryRequest.FromString(data)
+    except DecodeError as error:
+        raise StreamEnd(grpc.StatusCode.INVALID_ARGUMENT, "expected a DeltaDiscoveryRequest") from error
+
+
+class Allowance:
+    """How many messages that answer nothing one stream may send: a burst, then a rate."""
+
+    def __init__(self, limits: Limits, now: float) -> None:
+        self._limits = limits
+        self._left = limits.burst
+        self._at = now
+
+    def take(self, now: float) -> bool:
+        """Spend one; False when there was none left."""
+        earned = (now - self._at) * self._limits.rate
+        self._left = min(self._limits.burst, self._left + earned) - 1
+        self._at = now
+        return self._left >= 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What all streams of a server share."""
+
+    board: Board
+    gateways: Gateways
+    limits: Limits
+
+
+class Stream:
+    """Moves one session. Owned by the grpc handler that runs it."""
+
+    def __init__(self, gateway: str, place: Place, *, context: Context, first: DeltaDiscoveryRequest) -> None:
+        self.gateway = gateway
+        self._first: DeltaDiscoveryRequest | None = first
+        self._board = place.board
+        self._gateways = place.gateways
+        self._limits = place.limits
+        self._context = context
+        self._session = Session(place.board.view(gateway))
+        self._waiter: asyncio.Future[None] | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._ending: StreamEnd | None = None
+        self._writing_since: float | None = None
+
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """What came of everything sent (gateways.Connected)."""
+        return self._session.deliveries()
+
+    def replace(self) -> None:
+        """End in favour of another stream of this gateway (gateways.Connected)."""
+        self.end(StreamEnd(grpc.StatusCode.ABORTED, f"another stream of gateway {self.gateway} took over"))
+
+    def end(self, ending: StreamEnd) -> None:
+        """End from outside, also when a write is stuck."""
+        if self._ending is None and self._writer is not None:
+            self._ending = ending
+            self._writer.cancel()
+
+    def stuck(self, now: float) -> bool:
+        """Whether the other end has not read for too long."""
+        return self._writing_since is not None and now - self._writing_since > self._limits.write_seconds
+
+    def wake(self) -> None:
+        """Look again whether there is something to send."""
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    async def run(self) -> None:
+        """Serve until the gateway leaves; raises StreamEnd when it is not the gateway that ends it."""
+        ending: BaseException | None = None
+        self._board.watch(self.gateway, self.wake)
+        try:
+            while not self._board.ready:  # what the gateway has must not be held against an unread world
+                await self._wakened()
+            async with asyncio.TaskGroup() as tasks:
+                self._writer = tasks.create_task(self._write(), name=f"ads-write-{self.gateway}")
+                self._gateways.enter(self.gateway, self)
+                await self._read()
+                self._writer.cancel()
+        except* StreamEnd as ended:
+            ending = ended.exceptions[0]
+        finally:
+            self._board.unwatch(self.gateway, self.wake)
+            self._gateways.leave(self.gateway, self)
+        if ending is not None:
+            raise ending
+
+    async def _wakened(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        await self._waiter
+
+    async def _write(self) -> None:
+        loop, poll, write = asyncio.get_running_loop(), self._session.poll, self._context.write
+        try:
+            while True:
+                response = poll()
+                if response is None:
+                    await self._wakened()
+                    continue
+                self._writing_since = loop.time()
+                await write(response.data)
+                self._writing_since = None
+                self._gateways.touch(self.gateway)
+        except BehindError as error:
+            raise StreamEnd(grpc.StatusCode.UNAVAILABLE, "too far behind; begin a new stream") from error
+        except asyncio.CancelledError:
+            if self._ending is None:
+                raise
+            raise self._ending from None
+
+    async def _read(self) -> None:
+        allowance = Allowance(self._limits, time.monotonic())
+        request, self._first = self._first, None
+        while request is not None:
+            answered = self._take(request)
+            request = None  # a reconnect's is megabytes, and the next may be hours away
+            if not answered and not allowance.take(time.monotonic()):
+                await asyncio.sleep(READ_PAUSE)
+            data = await self._context.read()
+            if data is not grpc.aio.EOF:
+                request = parse(data)
+            del data
+
+    def _take(self, request: DeltaDiscoveryRequest) -> bool:
+        try:
+            answered = self._session.on_request(request, now=time.time())
+        except ProtocolError as error:
+            raise StreamEnd(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
+        if self._session.restless:
+            self.wake()
+        self._gateways.touch(self.gateway)
+        if request.HasField("error_detail"):
+            _log.warning(
+                "gateway refused a response",
+                gateway=self.gateway,
+                type_url=request.type_url[:200],
+                nonce=request.response_nonce[:20],
+                detail=clean(request.error_detail.message),
+            )
+        return answered

@@ -1,0 +1,57 @@
+"""Methods that other parts of the control plane serve to agents: bytes in and out, failures as grpc says them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import grpc
+import structlog
+
+from control_plane.model.problem import InvalidValueError
+from control_plane.ports.caller import UnaryHandler
+from control_plane.ports.errors import ForbiddenError, UnavailableError
+from control_plane.xds.identity import caller_of
+from control_plane.xds.limits import Limits
+
+_log = structlog.get_logger(__name__)
+
+Context = grpc.aio.ServicerContext
+Method = Callable[[bytes, Context], Awaitable[bytes]]
+Failure = tuple[grpc.StatusCode, str]
+
+
+def unary(name: str, handler: UnaryHandler, limits: Limits) -> Method:
+    """Wrap ``handler`` with the caller's identity, the limits, and the mapping of its failures."""
+
+    async def method(request: bytes, context: Context) -> bytes:
+        answer = await _answer(name, handler, limits=limits, request=request, context=context)
+        if isinstance(answer, bytes):
+            return answer
+        code, detail = answer
+        await context.abort(code, detail)
+        raise AssertionError(detail)  # abort raises
+
+    return method
+
+
+async def _answer(
+    name: str, handler: UnaryHandler, *, limits: Limits, request: bytes, context: Context
+) -> bytes | Failure:
+    if len(request) > limits.unary_bytes:
+        return (
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            f"expected at most {limits.unary_bytes} bytes, got {len(request)}; send less at once",
+        )
+    try:
+        async with asyncio.timeout(limits.unary_seconds):
+            return await handler(request, caller_of(context))
+    except InvalidValueError as error:
+        return grpc.StatusCode.INVALID_ARGUMENT, f"{error.code}: {error.detail}"
+    except ForbiddenError as error:
+        return grpc.StatusCode.PERMISSION_DENIED, str(error)
+    except UnavailableError as error:
+        return grpc.StatusCode.UNAVAILABLE, str(error)
+    except TimeoutError:
+        return grpc.StatusCode.DEADLINE_EXCEEDED, f"no answer within {limits.unary_seconds:g} s"
+    except Exception:
+        _log.exception("method failed", method=name)
+        return grpc.StatusCode.INTERNAL, "internal error; the control plane's log says more"
