@@ -20,11 +20,20 @@ from xds.type.matcher.v3 import matcher_pb2, string_pb2
 from control_plane.model.federation import Policy
 from control_plane.model.grant import Capability
 from control_plane.model.identity import SpiffeId
-from control_plane.translate.parts import packed
+from control_plane.translate.parts import packed, serialised
+from control_plane.translate.wire import delimited
 
 PER_ROUTE = "envoy.filters.http.rbac"
 DENY_DEFAULT = "deny:default"  # policy ids of refusals; a grant's id has no colon
 DENY_CAPABILITY = "deny:capability"
+
+# Field numbers of xds.type.matcher.v3 and of the filter; a test holds them against the descriptors.
+MAP_ENTRIES = 1  # Matcher.MatcherTree.MatchMap.map
+TREE_INPUT, TREE_EXACT_MAP = 1, 2  # Matcher.MatcherTree
+MATCHER_TREE, MATCHER_ON_NO_MATCH = 2, 3  # Matcher
+RBAC_MATCHER = 4  # RBAC
+PER_ROUTE_RBAC = 2  # RBACPerRoute
+_KEY, _VALUE = 1, 2  # of every map's entry
 
 _Matcher = matcher_pb2.Matcher
 _OnMatch = matcher_pb2.Matcher.OnMatch
@@ -37,20 +46,30 @@ def deny_all() -> filter_pb2.RBAC:
 
 
 def allowing(allowed: Iterable[tuple[SpiffeId, tuple[Policy, ...]]]) -> Any:
-    """The rule of one resource: each listed identity as far as its policies go, everybody else denied."""
-    matcher = _Matcher(on_no_match=_decide(DENY_DEFAULT, rbac_pb2.RBAC.DENY))
-    tree = matcher.matcher_tree
-    tree.input.CopyFrom(_extension("uri", ssl_inputs_pb2.UriSanInput()))
-    entries = tree.exact_match_map.map
-    for identity, policies in allowed:
-        entries[identity].CopyFrom(_verdict(policies))
+    """The rule of one resource: each listed identity as far as its policies go, everybody else denied.
+
+    A partner may have thousands of identities, whose verdicts are all alike; so the entries are put together
+    from parts that were serialised once.
+    """
+    entries = b"".join(
+        delimited(MAP_ENTRIES, delimited(_KEY, identity.encode()) + _verdict(policies))
+        for identity, policies in allowed
+    )
     if not entries:
         raise ValueError("expected at least one identity: an empty rule would not deny")
-    return packed(filter_pb2.RBACPerRoute(rbac=filter_pb2.RBAC(matcher=matcher)))
+    tree = delimited(TREE_INPUT, _URI_SAN) + delimited(TREE_EXACT_MAP, entries)
+    matcher = delimited(MATCHER_TREE, tree) + delimited(MATCHER_ON_NO_MATCH, _DENY_DEFAULT)
+    rule = delimited(PER_ROUTE_RBAC, delimited(RBAC_MATCHER, matcher))
+    return Any(type_url=_RULE, value=rule)
 
 
 @lru_cache(maxsize=8192)
-def _verdict(policies: tuple[Policy, ...]) -> _OnMatch:
+def _verdict(policies: tuple[Policy, ...]) -> bytes:
+    """The value of a map's entry."""
+    return delimited(_VALUE, serialised(_decision(policies)))
+
+
+def _decision(policies: tuple[Policy, ...]) -> _OnMatch:
     """A grant of everything decides at once; else the first capability that fits."""
     for policy in policies:
         if not policy.capabilities:
@@ -117,3 +136,8 @@ def _header(name: str, value: string_pb2.StringMatcher) -> _Predicate:
 
 def _extension(name: str, message: Message) -> extension_pb2.TypedExtensionConfig:
     return extension_pb2.TypedExtensionConfig(name=name, typed_config=packed(message))
+
+
+_RULE = f"type.googleapis.com/{filter_pb2.RBACPerRoute.DESCRIPTOR.full_name}"
+_URI_SAN = serialised(_extension("uri", ssl_inputs_pb2.UriSanInput()))
+_DENY_DEFAULT = serialised(_decide(DENY_DEFAULT, rbac_pb2.RBAC.DENY))

