@@ -1,6 +1,7 @@
 """``proxenia serve``: the control plane, composed of its parts and run until a signal ends it."""
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -39,6 +40,7 @@ _log = structlog.get_logger()
 
 TOKENS = "tokens.json"  # in the directory of sockets, which is its owner's alone
 DATABASE_RETRY = 0.2  # seconds
+COLLECT = (20_000, 20, 100)  # objects, and younger collections, between two of the garbage collector
 
 
 def utc_now() -> datetime:
@@ -194,16 +196,12 @@ def _first_token(settings: Settings) -> None:
 
 async def _when_migrated(database: Database, then: Callable[[], Awaitable[None]]) -> None:
     """Bring the schema up to date as soon as there is a database, then go on."""
-    said = False
     while True:
         try:
             await database.migrate()
             break
-        except UnavailableError as error:
-            if not said:
-                _log.info("waiting for the database", error=str(error))
-            said = True
-            await asyncio.sleep(DATABASE_RETRY)
+        except UnavailableError:
+            await asyncio.sleep(DATABASE_RETRY)  # the change feed has said why
     await then()
 
 
@@ -211,3 +209,7 @@ async def _open_when_ready(parts: Parts) -> None:
     """Answer gateways only when everything that they should have is on the board."""
     await parts.loop.ready.wait()
     parts.board.open()
+    # What was loaded stays: looking through all of it for garbage again and again would hold up the loop.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT)

@@ -9,6 +9,7 @@ import fcntl
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +24,7 @@ _log = structlog.get_logger()
 
 CONTROL_PLANE = "control-plane"
 GATEWAY = "gateway"
+CONTROL_PLANE_FIRST = 15.0  # seconds that the first gateway waits for it
 
 
 def prepare_state(settings: Settings) -> None:
@@ -88,6 +90,42 @@ def hold_lock(settings: Settings) -> IO[str]:
     return lock
 
 
+async def _gateway(settings: Settings, child: Child) -> None:
+    """Run the agent, which has nothing to ask before the control plane is ready.
+
+    One that never becomes ready is no reason to wait for long: Envoy may have to be taken care of.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CONTROL_PLANE_FIRST):
+            await _announced(settings)
+    await child.run()
+
+
+async def _announced(settings: Settings) -> None:
+    """Wait until the control plane is ready; say so once, and what to do next."""
+    while not await _ready(settings.run_dir / "admin.sock"):  # noqa: ASYNC110 - it is in another process
+        await asyncio.sleep(0.05)
+    _log.info(
+        "control plane is ready",
+        trust_domain=settings.trust_domain,
+        ingress=settings.ingress_listen,
+        egress=settings.egress_listen,
+        next_step=f"proxenia --state-dir {settings.state_dir} status",
+    )
+
+
+async def _ready(admin_socket: Path) -> bool:
+    """Whether the control plane says so (``/readyz``)."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(admin_socket)
+        writer.write(b"GET /readyz HTTP/1.0\r\nhost: localhost\r\n\r\n")
+        answer = await reader.readline()
+        writer.close()
+    except OSError:
+        return False
+    return b" 200 " in answer
+
+
 async def _keep_postgres(server: EmbeddedPostgres, pid_file: Path) -> None:
     try:
         while True:
@@ -114,7 +152,7 @@ async def run(settings: Settings) -> int:
         database = asyncio.create_task(_database(settings), name="postgres")
         processes = [
             asyncio.create_task(control_plane.run(), name=CONTROL_PLANE),
-            asyncio.create_task(gateway.run(), name=GATEWAY),
+            asyncio.create_task(_gateway(settings, gateway), name=GATEWAY),
         ]
         waiting = asyncio.create_task(stop.wait(), name="signal")
         await asyncio.wait([waiting, database, *processes], return_when=asyncio.FIRST_COMPLETED)

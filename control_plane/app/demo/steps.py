@@ -76,7 +76,8 @@ async def stranger(scene: Scene) -> str:
         return rows
 
     rows = await eventually("the refused handshake in luebeck's audit", audited)
-    return f"a stranger in novgorod's name: refused, and audited ({rows[0]['reason']})"
+    cause = rows[0]["reason"].rpartition("OPENSSL_internal:")[2].partition(":")[0]
+    return f"a stranger in novgorod's name: refused in the handshake, and audited ({cause})"
 
 
 async def audit(scene: Scene) -> str:
