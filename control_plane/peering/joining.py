@@ -36,7 +36,7 @@ class Joiner:
             note.organisation = given.inviter
             await self._check(given)
             introduction = await self.ourselves.introduction()
-            visit = _Visit(self.ourselves, given, token.digest(text), introduction)
+            visit = Visit(self.ourselves, given, token.digest(text), introduction)
             context = ClientContext.to(control_plane_id(given.inviter), given.anchors)
             found = await self.outward.talk(given.addresses, context, visit.hold)
             await self.recorder.done(Note("peering.join", actor, given.inviter, {"invitation": given.id}))
@@ -61,7 +61,7 @@ class Joiner:
 
 
 @dataclass(frozen=True, slots=True)
-class _Visit:
+class Visit:
     """One conversation with the inviter's control plane, which TLS has shown to be what the token names."""
 
     ourselves: Ourselves

@@ -48,11 +48,13 @@ class Deployment:
     """A control plane that partners can reach at ``address``."""
 
     name: TrustDomain
+    state: Path
     database_url: str
     address: PeeringAddress
     authority: Authority
     credentials: OwnCredentials
     database: Database
+    pool: Pool
     partners: PostgresPartners
     states: PostgresBundleStates
     peering: Peering
@@ -75,6 +77,10 @@ class Deployment:
         agreement = Agreement(organisation, state, paused=paused)
         await self.database.objects.write([Write(Kind.AGREEMENT, organisation, agreement)], actor="operator")
 
+    async def close_database(self) -> None:
+        """As if it had gone away: nothing of it answers any more."""
+        await self.pool.__aexit__(None, None, None)
+
     async def audited(self, action: str) -> list[AuditEvent]:
         events = await self.database.audit.query(AuditQuery(limit=1000))
         return [event for event in reversed(events) if event.action == action]
@@ -87,6 +93,7 @@ class Deployment:
 def bound() -> socket.socket:
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
+    listening.listen()  # callers may come before anybody accepts
     return listening
 
 
@@ -136,6 +143,8 @@ async def deploy(
         try:
             yield Deployment(
                 name=name,
+                state=state,
+                pool=pool,
                 database_url=database_url,
                 address=address,
                 authority=authority,

@@ -91,7 +91,7 @@ async def test_of_two_replicas_that_get_one_token_at_once_exactly_one_takes_it(d
         text = await first.invite("visby.example")
         outcomes = await asyncio.gather(outcome(visby, text, at=first), outcome(other, text, at=second))
         assert sorted(outcomes) == ["joined", "used_token"]
-    assert await first.refusals() == ["used_token"] * 5
+    assert set(await first.refusals()) == {"used_token"}
 
 
 class Led(Outward):
