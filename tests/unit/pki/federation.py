@@ -67,7 +67,8 @@ def held(*changed: Bundle) -> tuple[Bundle, ...]:
 def case(name: str, want: str, *chain: Minted, **more: object) -> FederationCase:
     """A case whose chain is presented with the key of its first certificate."""
     given = {"bundles": held()} | more
-    return FederationCase(name=name, want=want, chain=chain_pem(*chain), key=key_pem(chain[0].key), **given)  # type: ignore[arg-type]
+    pems = {"chain": chain_pem(*chain), "key": key_pem(chain[0].key)}
+    return FederationCase(name=name, want=want, **pems, **given)  # type: ignore[arg-type]  # any field may be given
 
 
 def from_visby(name: str, want: str, wish: Wish | None = None, **more: object) -> FederationCase:
