@@ -137,7 +137,12 @@ class Beating:
 
         async def one(record: PartnerRecord) -> None:
             async with limit:
-                await self._note(record)
+                try:
+                    await self._note(record)
+                except UnavailableError as error:
+                    _log.warning("a heartbeat waits for the database", detail=str(error))
+                except Exception:  # noqa: BLE001 - a defect with one partner must not stop the others
+                    _log.exception("a heartbeat could not be sent", organisation=record.organisation)
 
         async with asyncio.TaskGroup() as group:
             for record in await self.partners.all():
@@ -146,7 +151,7 @@ class Beating:
     async def _note(self, record: PartnerRecord) -> None:
         stored = await self.objects.get(Kind.AGREEMENT, record.organisation)
         agreement = _agreement(stored)
-        if stored is None or agreement is None or not _spoken_to(agreement):
+        if stored is None or agreement is None or not record.addresses or not _spoken_to(agreement):
             return
         try:
             await self._send(record, agreement, stored)
