@@ -52,6 +52,7 @@ def command(envoy: Path, config: AgentConfig) -> list[str]:
         "--disable-hot-restart",  # no shared memory, so no base id that two gateways could share by accident
         *workers,
         "--drain-time-s", str(drain),
+        "--drain-strategy", "immediate",  # what has to end is told so now, not spread over the drain time
         "--log-level", "warning",
         # The audit: a line is in the file within 100 ms, and a killed Envoy takes none with it.
         "--file-flush-interval-msec", "100",

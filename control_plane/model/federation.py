@@ -62,6 +62,7 @@ class Export:
 
     resource: Resource
     allowed: tuple[tuple[SpiffeId, tuple[Policy, ...]], ...]  # sorted by identity; policies by id
+    revoked: tuple[tuple[TrustDomain, tuple[str, ...]], ...] = ()  # serials of these partners' certificates
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,10 @@ class Partner:
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Where one gateway of ours listens."""
+    """Where one gateway of ours listens. With a new ``epoch`` it ends all connections of the one before."""
 
     gateway: Gateway
+    epoch: int = 0
 
 
 Planned = Import | Export | Partner | Listeners

@@ -26,6 +26,9 @@ def admit(node: Node, agreement: Agreement | None, bundle: Bundle | None) -> Pro
     subject = f"node {node.key}"
     if not node.enabled:
         return Problem(subject, "node_disabled", "the node is disabled", "enable it to let traffic through")
+    if agreement is not None and node.spiffe_id in agreement.revoked_identities:
+        detail = f"its identity {node.spiffe_id} was revoked"
+        return Problem(subject, "identity_revoked", detail, "give the node another identity, or reinstate it")
     closed = closed_because(node.organisation, agreement, bundle)
     return Problem(subject, closed.code, closed.detail, closed.hint) if closed else None
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from control_plane.model.federation import Export, Policy
 from control_plane.model.grant import Grant
-from control_plane.model.identity import SpiffeId
+from control_plane.model.identity import SpiffeId, TrustDomain
 from control_plane.model.problem import Problem
 from control_plane.plan.world import World
 
@@ -45,16 +45,26 @@ def plan_export(world: World, name: str) -> tuple[Export | None, tuple[Problem, 
             for identity in _covered(world, grant):
                 allowed.setdefault(identity, []).append(policy)
     rows = tuple((identity, tuple(allowed[identity])) for identity in sorted(allowed))
-    return Export(resource, rows), tuple(problems)
+    return Export(resource, rows, _revoked_serials(world, grants)), tuple(problems)
+
+
+def _revoked_serials(
+    world: World, grants: Iterable[Grant]
+) -> tuple[tuple[TrustDomain, tuple[str, ...]], ...]:
+    """The certificates that do not count, of every partner that is granted something."""
+    partners = sorted({grant.organisation for grant in grants if grant.enabled})
+    found = ((partner, world.revoked_serials(partner)) for partner in partners)
+    return tuple((partner, serials) for partner, serials in found if serials)
 
 
 def _covered(world: World, grant: Grant) -> Iterable[SpiffeId]:
     """The registered identities that ``grant`` covers; an exact subject is looked up, not searched for."""
     registered = world.identities_of.get(grant.organisation, {})
+    revoked = world.revoked(grant.organisation)
     if grant.subject.startswith("spiffe://") and not grant.subject.endswith("/*"):
         identity = SpiffeId(grant.subject)
-        return (identity,) if identity in registered else ()
-    return [identity for identity in registered if grant.covers(identity)]
+        return (identity,) if identity in registered and identity not in revoked else ()
+    return [identity for identity in registered if grant.covers(identity) and identity not in revoked]
 
 
 def _faults(world: World, grant: Grant, *, exists: bool) -> Iterator[Problem]:

@@ -49,7 +49,9 @@ def _partner(world: World, organisation: TrustDomain) -> Outcome:
         return Outcome(None)
     closed = world.closed_because(organisation)
     if closed is None:
-        identities = tuple(sorted(world.identities_of.get(organisation, ())))
+        revoked = world.revoked(organisation)
+        registered = world.identities_of.get(organisation, ())
+        identities = tuple(sorted(identity for identity in registered if identity not in revoked))
         return Outcome(Partner(organisation, world.bundles[organisation], identities))
     # Untrusted, pending, revoked and paused are decisions, not faults.
     faulty = agreement is None or (agreement.state is AgreementState.TRUSTED and not agreement.paused)
@@ -70,4 +72,4 @@ def _gateway(world: World, key: str) -> Outcome:
     if (ingress.host, ingress.port) == (egress.host, egress.port):
         detail = f"ingress and egress both listen on {ingress.host} port {ingress.port}"
         return Outcome(None, (Problem(subject, "same_address", detail, "give them different ports"),))
-    return Outcome(Listeners(gateway))
+    return Outcome(Listeners(gateway, world.epoch))

@@ -20,7 +20,8 @@ def plan_import(world: World, key: str) -> tuple[Import | None, tuple[Problem, .
     problems = list(_misdescribed(world, resource, subject))
     if not world.open(resource.organisation):
         return Import(resource, ()), tuple(problems)
-    serving = [node for node in _serving(world, resource) if node.enabled]
+    revoked = world.revoked(resource.organisation)
+    serving = [node for node in _serving(world, resource) if node.enabled and node.spiffe_id not in revoked]
     targets: dict[tuple[str, int], Target] = {}
     for node in serving:
         for endpoint in node.endpoints:  # of two nodes at one address the first stays: Envoy drops one too

@@ -42,6 +42,7 @@ class World:
         self.nodes_of: dict[TrustDomain, dict[ObjectId, Node]] = {}
         self.identities_of: dict[TrustDomain, dict[SpiffeId, int]] = {}  # how many enabled nodes carry each
         self.holders: Index[Address, str] = Index()  # enabled nodes by address
+        self.epoch = 0  # how often connections had to be cut: all agreements' together
         self.catalogue = Catalogue()
         self.grant_book = GrantBook()
 
@@ -80,6 +81,16 @@ class World:
         """Why nothing passes from and to this partner, or None."""
         return closed_because(organisation, self.agreements.get(organisation), self.bundles.get(organisation))
 
+    def revoked(self, organisation: TrustDomain) -> frozenset[SpiffeId]:
+        """Identities of this partner that are denied, whatever else is said of them."""
+        agreement = self.agreements.get(organisation)
+        return frozenset(agreement.revoked_identities) if agreement else frozenset()
+
+    def revoked_serials(self, organisation: TrustDomain) -> tuple[str, ...]:
+        """Certificates of this partner that are denied, whoever they name."""
+        agreement = self.agreements.get(organisation)
+        return agreement.revoked_serials if agreement else ()
+
     def admission(self, node_key: str) -> Problem | None:
         """Why this node gets no traffic, or None when it is admitted."""
         node = self.nodes.get(node_key)
@@ -102,7 +113,7 @@ class World:
             case Item(Kind.GRANT, key, Grant() | None as grant):
                 self._grant(key, grant, dirty)
             case Item(Kind.AGREEMENT, key, Agreement() | None as agreement):
-                self._trust(self.agreements, TrustDomain(key), agreement, dirty)
+                self._agreement(TrustDomain(key), agreement, dirty)
             case Item(Kind.BUNDLE, key, Bundle() | None as bundle):
                 self._trust(self.bundles, TrustDomain(key), bundle, dirty)
             case Item(Kind.GATEWAY, key, Gateway() | None as gateway):
@@ -201,6 +212,17 @@ class World:
             self.grant_book.add(new)
             dirty.add(Unit(UnitKind.EXPORT, new.resource))
 
+    def _agreement(self, organisation: TrustDomain, new: Agreement | None, dirty: set[Unit]) -> None:
+        old = self.agreements.get(organisation)
+        self._trust(self.agreements, organisation, new, dirty)
+        if _denied(old) != _denied(new):
+            dirty.update(Unit(UnitKind.IMPORT, key) for key in self.catalogue.of(organisation))
+            dirty.update(Unit(UnitKind.EXPORT, name) for name in self.grant_book.resources_of(organisation))
+        step = (new.epoch if new else 0) - (old.epoch if old else 0)
+        if step:
+            self.epoch += step
+            dirty.update(Unit(UnitKind.GATEWAY, key) for key in self.gateways)
+
     def _trust(
         self, values: dict[str, V], organisation: TrustDomain, new: V | None, dirty: set[Unit]
     ) -> None:
@@ -219,6 +241,10 @@ def _put(values: dict[K, V], key: K, value: V | None) -> None:
         values.pop(key, None)
     else:
         values[key] = value
+
+
+def _denied(agreement: Agreement | None) -> tuple[tuple[str, ...], ...]:
+    return (agreement.revoked_identities, agreement.revoked_serials) if agreement else ((), ())
 
 
 def _served(node: Node | None) -> tuple[Endpoint, ...]:

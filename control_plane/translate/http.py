@@ -1,7 +1,7 @@
 """The HTTP connection managers: what a request must look like before it is routed."""
 
 from envoy.config.common.mutation_rules.v3 import mutation_rules_pb2
-from envoy.config.core.v3 import base_pb2, protocol_pb2
+from envoy.config.core.v3 import base_pb2, extension_pb2, protocol_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2
 from envoy.extensions.http.early_header_mutation.header_mutation.v3 import header_mutation_pb2
@@ -12,7 +12,7 @@ from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 from control_plane.model.tuning import Tuning
 from control_plane.translate import access_log
 from control_plane.translate.clusters import CONNECTION_WINDOW, STREAM_WINDOW
-from control_plane.translate.names import CLUSTER_HEADER, EGRESS, IMPORT_PREFIX, INGRESS
+from control_plane.translate.names import CLUSTER_HEADER, EGRESS, IMPORT_PREFIX, INGRESS, SERIAL_HEADER
 from control_plane.translate.parts import WAIT, ads, extension, packed, seconds
 from control_plane.translate.rbac import PER_ROUTE, deny_all
 
@@ -29,6 +29,8 @@ def ingress_manager(tuning: Tuning) -> _Manager:
     # sent.
     manager.forward_client_cert_details = _Manager.SANITIZE_SET
     manager.set_current_client_cert_details.uri = True
+    # Envoy's rules cannot look at a certificate's serial number, but at a header that it wrote itself.
+    manager.early_header_mutation_extensions.append(_overwriting(SERIAL_HEADER, "%DOWNSTREAM_PEER_SERIAL%"))
     manager.http_filters.extend([_filter(PER_ROUTE, deny_all()), _router()])
     return manager
 
@@ -39,20 +41,25 @@ def egress_manager(tuning: Tuning) -> _Manager:
     manager.forward_client_cert_details = _Manager.SANITIZE
     manager.skip_xff_append = True  # partners do not learn our inner addresses
     # The port is gone from the host by now. Overwriting: callers must not choose the cluster themselves.
-    cluster = mutation_rules_pb2.HeaderMutation(
-        append=base_pb2.HeaderValueOption(
-            header=base_pb2.HeaderValue(key=CLUSTER_HEADER, value=f"{IMPORT_PREFIX}%REQ(:AUTHORITY)%"),
-            append_action=base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
-        )
-    )
     manager.early_header_mutation_extensions.append(
-        extension(
-            "envoy.http.early_header_mutation.header_mutation",
-            header_mutation_pb2.HeaderMutation(mutations=[cluster]),
-        )
+        _overwriting(CLUSTER_HEADER, f"{IMPORT_PREFIX}%REQ(:AUTHORITY)%")
     )
     manager.http_filters.append(_router())
     return manager
+
+
+def _overwriting(header: str, value: str) -> extension_pb2.TypedExtensionConfig:
+    """Set a header before anything reads it, whatever the caller sent."""
+    mutation = mutation_rules_pb2.HeaderMutation(
+        append=base_pb2.HeaderValueOption(
+            header=base_pb2.HeaderValue(key=header, value=value),
+            append_action=base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
+        )
+    )
+    return extension(
+        "envoy.http.early_header_mutation.header_mutation",
+        header_mutation_pb2.HeaderMutation(mutations=[mutation]),
+    )
 
 
 def _manager(direction: str, tuning: Tuning) -> _Manager:

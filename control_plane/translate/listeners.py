@@ -1,7 +1,10 @@
 """The two listeners of a gateway: partners come in through one, our applications go out through the other.
 
-They change only when the gateway's addresses or the tuning do. Policy is in routes and secrets, because a
-changed listener leaves open connections with the old one until they are drained.
+They change only when the gateway's addresses or the tuning do, or when trust was taken back. Policy is in
+routes and secrets, because a changed listener leaves open connections with the old one until they are
+drained. That is put to use, since nothing else that xDS has ends a connection or a stream within one: the
+filter chain's name carries the epoch, and after a revocation, and only then, Envoy drains all connections
+of the chain before, and cuts what is left of them when its drain time is over.
 """
 
 from envoy.config.core.v3 import address_pb2
@@ -13,16 +16,16 @@ from control_plane.model.node import Endpoint
 from control_plane.model.tuning import Tuning
 from control_plane.translate import access_log
 from control_plane.translate.http import egress_manager, ingress_manager
-from control_plane.translate.names import EGRESS, INGRESS
+from control_plane.translate.names import APPLICATIONS, EGRESS, INGRESS, PARTNERS
 from control_plane.translate.parts import packed, seconds, serialised
 from control_plane.translate.tls import ingress_socket
 
 _MANAGER = "envoy.filters.network.http_connection_manager"
 
 
-def ingress(gateway: Gateway, tuning: Tuning) -> bytes:
+def ingress(gateway: Gateway, tuning: Tuning, *, epoch: int = 0) -> bytes:
     """Mutual TLS, then HTTP."""
-    chain = _chain(ingress_manager(tuning))
+    chain = _chain(PARTNERS, epoch, ingress_manager(tuning))
     chain.transport_socket.CopyFrom(ingress_socket(tuning))
     chain.transport_socket_connect_timeout.CopyFrom(seconds(tuning.handshake_timeout))
     listener = _listener(INGRESS, gateway.ingress, chain)
@@ -30,14 +33,20 @@ def ingress(gateway: Gateway, tuning: Tuning) -> bytes:
     return serialised(listener)
 
 
-def egress(gateway: Gateway, tuning: Tuning) -> bytes:
-    """Plain HTTP from loopback or a private network; every request leaves over mutual TLS."""
-    return serialised(_listener(EGRESS, gateway.egress, _chain(egress_manager(tuning))))
+def egress(gateway: Gateway, tuning: Tuning, *, epoch: int = 0) -> bytes:
+    """Plain HTTP from loopback or a private network; every request leaves over mutual TLS.
+
+    The epoch is here too: emptying a cluster does not cut streams that are open to it.
+    """
+    chain = _chain(APPLICATIONS, epoch, egress_manager(tuning))
+    return serialised(_listener(EGRESS, gateway.egress, chain))
 
 
-def _chain(manager: http_connection_manager_pb2.HttpConnectionManager) -> listener_components_pb2.FilterChain:
+def _chain(
+    callers: str, epoch: int, manager: http_connection_manager_pb2.HttpConnectionManager
+) -> listener_components_pb2.FilterChain:
     http = listener_components_pb2.Filter(name=_MANAGER, typed_config=packed(manager))
-    return listener_components_pb2.FilterChain(filters=[http])
+    return listener_components_pb2.FilterChain(name=f"{callers}@{epoch}", filters=[http])
 
 
 def _listener(

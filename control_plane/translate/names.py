@@ -5,11 +5,14 @@ from control_plane.model.resource import Resource
 
 INGRESS = "ingress"  # listener and route configuration
 EGRESS = "egress"  # listener and route configuration
+PARTNERS = "partners"  # filter chain of the ingress: ``partners@<epoch>``
+APPLICATIONS = "applications"  # filter chain of the egress: ``applications@<epoch>``
 TRUST_INGRESS = "trust-ingress"  # secret: one bundle per trusted organisation
 OWN_CERTIFICATE = "own"  # secret in the agent's file; never sent by us
 
 NAMESPACE = "proxenia"  # of the metadata on clusters, endpoints and routes, which the access log reads
 CLUSTER_HEADER = "x-proxenia-cluster"  # set by our egress listener only
+SERIAL_HEADER = "x-proxenia-serial"  # of the caller's certificate; set by our ingress listener only
 IMPORT_PREFIX = "to/"
 
 

@@ -5,7 +5,7 @@ therefore matches no entry, while Envoy's list of principals would let it in by 
 the same for one identity and for a thousand.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from envoy.config.rbac.v3 import rbac_pb2
@@ -19,13 +19,15 @@ from xds.type.matcher.v3 import matcher_pb2, string_pb2
 
 from control_plane.model.federation import Policy
 from control_plane.model.grant import Capability
-from control_plane.model.identity import SpiffeId
+from control_plane.model.identity import SpiffeId, TrustDomain
+from control_plane.translate.names import SERIAL_HEADER
 from control_plane.translate.parts import packed, serialised
 from control_plane.translate.wire import delimited
 
 PER_ROUTE = "envoy.filters.http.rbac"
 DENY_DEFAULT = "deny:default"  # policy ids of refusals; a grant's id has no colon
 DENY_CAPABILITY = "deny:capability"
+DENY_CERTIFICATE = "deny:certificate"  # revoked by us
 
 # Field numbers of xds.type.matcher.v3 and of the filter; a test holds them against the descriptors.
 MAP_ENTRIES = 1  # Matcher.MatcherTree.MatchMap.map
@@ -35,6 +37,7 @@ RBAC_MATCHER = 4  # RBAC
 PER_ROUTE_RBAC = 2  # RBACPerRoute
 _KEY, _VALUE = 1, 2  # of every map's entry
 
+_NONE: Mapping[TrustDomain, tuple[str, ...]] = {}
 _Matcher = matcher_pb2.Matcher
 _OnMatch = matcher_pb2.Matcher.OnMatch
 _Predicate = matcher_pb2.Matcher.MatcherList.Predicate
@@ -45,14 +48,23 @@ def deny_all() -> filter_pb2.RBAC:
     return filter_pb2.RBAC(rules=rbac_pb2.RBAC(action=rbac_pb2.RBAC.ALLOW))
 
 
-def allowing(allowed: Iterable[tuple[SpiffeId, tuple[Policy, ...]]]) -> Any:
+def allowing(
+    allowed: Iterable[tuple[SpiffeId, tuple[Policy, ...]]],
+    revoked: Mapping[TrustDomain, tuple[str, ...]] = _NONE,
+) -> Any:
     """The rule of one resource: each listed identity as far as its policies go, everybody else denied.
+
+    ``revoked`` are serial numbers of certificates that do not count, by the organisation that issued them.
 
     A partner may have thousands of identities, whose verdicts are all alike; so the entries are put together
     from parts that were serialised once.
     """
+
+    def serials(identity: SpiffeId) -> tuple[str, ...]:
+        return revoked.get(identity.trust_domain, ()) if revoked else ()
+
     entries = b"".join(
-        delimited(MAP_ENTRIES, delimited(_KEY, identity.encode()) + _verdict(policies))
+        delimited(MAP_ENTRIES, delimited(_KEY, identity.encode()) + _verdict(policies, serials(identity)))
         for identity, policies in allowed
     )
     if not entries:
@@ -64,9 +76,21 @@ def allowing(allowed: Iterable[tuple[SpiffeId, tuple[Policy, ...]]]) -> Any:
 
 
 @lru_cache(maxsize=8192)
-def _verdict(policies: tuple[Policy, ...]) -> bytes:
+def _verdict(policies: tuple[Policy, ...], revoked: tuple[str, ...]) -> bytes:
     """The value of a map's entry."""
-    return delimited(_VALUE, serialised(_decision(policies)))
+    decision = _decision(policies)
+    return delimited(_VALUE, serialised(_unless(revoked, decision) if revoked else decision))
+
+
+def _unless(serials: tuple[str, ...], decision: _OnMatch) -> _OnMatch:
+    """Deny requests over these certificates, and leave all others to ``decision``."""
+    source = http_inputs_pb2.HttpRequestHeaderMatchInput(header_name=SERIAL_HEADER)
+    matcher = _Matcher(on_no_match=decision)
+    matcher.matcher_tree.input.CopyFrom(_extension(SERIAL_HEADER, source))
+    for serial in serials:
+        entry = matcher.matcher_tree.exact_match_map.map[serial]
+        entry.CopyFrom(_decide(DENY_CERTIFICATE, rbac_pb2.RBAC.DENY))
+    return _OnMatch(matcher=matcher)
 
 
 def _decision(policies: tuple[Policy, ...]) -> _OnMatch:

@@ -11,7 +11,7 @@ from google.protobuf.wrappers_pb2 import UInt32Value
 from control_plane.model.federation import Export
 from control_plane.model.resource import ResourceKind
 from control_plane.model.tuning import Tuning
-from control_plane.translate.names import CLUSTER_HEADER, EGRESS, INGRESS, local_cluster
+from control_plane.translate.names import CLUSTER_HEADER, EGRESS, INGRESS, SERIAL_HEADER, local_cluster
 from control_plane.translate.parts import metadata, packed, seconds, serialised
 from control_plane.translate.rbac import PER_ROUTE, allowing
 from control_plane.translate.wire import delimited
@@ -24,8 +24,10 @@ _IDEMPOTENT_METHODS = "GET|HEAD|OPTIONS|TRACE|PUT|DELETE"
 
 # Removed on the way out: which machine of ours called is nobody's business, and the header of ours even less.
 _PRIVATE = (CLUSTER_HEADER, "x-forwarded-for", "x-forwarded-host", "x-envoy-external-address")
-# Removed on the way in: services that honour these would do something else than what was authorized.
+# Removed on the way in: what we wrote for our own rules; and what makes services that honour it do something
+# else than was authorized.
 _OVERRIDES = (
+    SERIAL_HEADER,
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
@@ -82,7 +84,7 @@ def ingress_host(export: Export, own: str, tuning: Tuning) -> bytes:
     )
     if export.allowed:
         rule = host.typed_per_filter_config[PER_ROUTE]
-        rule.CopyFrom(allowing(export.allowed))
+        rule.CopyFrom(allowing(export.allowed, dict(export.revoked)))
     return delimited(VIRTUAL_HOSTS, serialised(host))
 
 

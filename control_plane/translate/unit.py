@@ -49,11 +49,13 @@ def translate(planned: Planned, tuning: Tuning, own: TrustDomain) -> Translated:
         case Partner(organisation):
             secret = XdsResource.of(SECRET, partner_trust(organisation), secrets.partner_secret(planned))
             return Translated((secret,), trust_domain=secrets.ingress_domain(planned))
-        case Listeners(gateway):
+        case Listeners(gateway, epoch):
+            into = listeners.ingress(gateway, tuning, epoch=epoch)
+            out = listeners.egress(gateway, tuning, epoch=epoch)
             return Translated(
                 (
-                    XdsResource.of(LISTENER, INGRESS, listeners.ingress(gateway, tuning), scope=gateway.id),
-                    XdsResource.of(LISTENER, EGRESS, listeners.egress(gateway, tuning), scope=gateway.id),
+                    XdsResource.of(LISTENER, INGRESS, into, scope=gateway.id),
+                    XdsResource.of(LISTENER, EGRESS, out, scope=gateway.id),
                 )
             )
 

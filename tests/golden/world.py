@@ -1,8 +1,8 @@
-"""Two small worlds of ``bremen.example``, which between them have every kind of resource in every state."""
+"""Three small worlds of ``bremen.example``, which between them have every kind of resource in every state."""
 
 from collections.abc import Iterable
 
-from control_plane.model.agreement import Agreement, AgreementState
+from control_plane.model.agreement import Agreement, AgreementState, Cut
 from control_plane.model.bundle import Bundle
 from control_plane.model.change import Change, Item, Kind, Value
 from control_plane.model.gateway import Gateway
@@ -112,4 +112,24 @@ def closed_federation() -> list[Value]:
     ]
 
 
-WORLDS = {"open": open_federation, "closed": closed_federation}
+def cut_federation() -> list[Value]:
+    """A trusted partner of which one node and one certificate were revoked."""
+    return [
+        GATEWAY,
+        Agreement(
+            LUEBECK,
+            AgreementState.TRUSTED,
+            revoked_identities=(SpiffeId("spiffe://luebeck.example/gateway/lb-lost"),),
+            revoked_serials=("7d01",),
+            cut=Cut(2, 1_767_225_600.0, "ada", "certificate 7d01"),
+        ),
+        Bundle(LUEBECK, (anchors.LUEBECK,)),
+        node("lb-1", LUEBECK, Endpoint("192.0.2.1", 8443)),
+        node("lb-lost", LUEBECK, Endpoint("192.0.2.9", 8443)),
+        Resource(ResourceName("orders"), LUEBECK),
+        Resource(ResourceName("stock"), BREMEN, upstreams=(Endpoint("127.0.0.1", 9000),)),
+        Grant(ObjectId("stock-to-luebeck"), ResourceName("stock"), LUEBECK),
+    ]
+
+
+WORLDS = {"open": open_federation, "closed": closed_federation, "cut": cut_federation}

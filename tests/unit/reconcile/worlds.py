@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from hypothesis import strategies as st
 
-from control_plane.model.agreement import Agreement, AgreementState
+from control_plane.model.agreement import Agreement, AgreementState, Cut
 from control_plane.model.bundle import Bundle
 from control_plane.model.change import Change, Item, Kind, Value
 from control_plane.model.gateway import Gateway
@@ -110,6 +110,9 @@ _agreements = st.builds(
     st.sampled_from([AgreementState.TRUSTED, AgreementState.TRUSTED, AgreementState.REVOKED]),
     st.sampled_from([False, False, True]),
     st.sampled_from(["", "why"]),
+    st.sampled_from([(), (), (SpiffeId("spiffe://luebeck.example/gateway/a"),)]),
+    st.sampled_from([(), (), ("01",), ("01", "02")]),
+    st.sampled_from([None, Cut(1, 1.0, "ada", "organisation"), Cut(2, 2.0, "ada", "organisation")]),
 )
 _bundles = st.builds(
     Bundle,
