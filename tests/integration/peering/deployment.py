@@ -28,6 +28,7 @@ from control_plane.store.peering import PostgresInvitations
 from control_plane.store.pool import Pool
 from control_plane.store.singleton import PostgresSingleton
 from control_plane.trust.authority import Authority, ServerCredentials
+from control_plane.trust.bundles import PartnerBundles
 
 LOOPBACK = ("127.0.0.0/8",)
 
@@ -43,6 +44,17 @@ class OwnCredentials:
         return self.given or self._authority.server_credentials(now=datetime.now(UTC))
 
 
+class OwnBundle:
+    """What a control plane serves as its bundle, which a test may change."""
+
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+        self.given: Bundle | None = None
+
+    def __call__(self) -> Bundle:
+        return self.given or self._authority.bundle()
+
+
 @dataclass
 class Deployment:
     """A control plane that partners can reach at ``address``."""
@@ -53,6 +65,8 @@ class Deployment:
     address: PeeringAddress
     authority: Authority
     credentials: OwnCredentials
+    own_bundle: OwnBundle
+    bundles: PartnerBundles
     database: Database
     pool: Pool
     partners: PostgresPartners
@@ -122,23 +136,34 @@ async def deploy(
         automatic=wanted.automatic,
         heartbeat=wanted.heartbeat,
     )
-    credentials = OwnCredentials(authority)
+    credentials, own_bundle = OwnCredentials(authority), OwnBundle(authority)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database(database_url))
         pool = await stack.enter_async_context(Pool(database_url))
-        partners = PostgresPartners(pool)
+        partners, states = PostgresPartners(pool), PostgresBundleStates(pool)
+        singleton = PostgresSingleton(database_url, pause=0.1)
         await _register_gateway(database, name)
         needs = Needs(
             objects=database.objects,
             audit=database.audit,
             invitations=PostgresInvitations(pool),
             partners=partners,
-            singleton=PostgresSingleton(database_url, pause=0.1),
+            singleton=singleton,
             credentials=credentials,
-            bundle=authority.bundle,
+            bundle=own_bundle,
             now=lambda: datetime.now(UTC),
         )
         peering = Peering.of(options, needs, limits=wanted.limits)
+        bundles = PartnerBundles(
+            objects=database.objects,
+            store=states,
+            fetcher=peering.outward,
+            singleton=singleton,
+            audit=database.audit,
+            own=name,
+            now=lambda: datetime.now(UTC),
+            tick=0.1,
+        )
         serving = asyncio.create_task(peering.run(listening))
         try:
             yield Deployment(
@@ -151,7 +176,9 @@ async def deploy(
                 credentials=credentials,
                 database=database,
                 partners=partners,
-                states=PostgresBundleStates(pool),
+                states=states,
+                own_bundle=own_bundle,
+                bundles=bundles,
                 peering=peering,
             )
         finally:
