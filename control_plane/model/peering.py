@@ -199,12 +199,21 @@ class Invitation:
 
     organisation: TrustDomain
     token: str
-
     words: str  # the fingerprint of our anchors, to be compared over another channel
     expires_at: datetime
 
     def __repr__(self) -> str:
         return f"Invitation(organisation={self.organisation!r}, token=(redacted))"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenInvitation:
+    """An invitation that can still be used; ``id`` is part of its token, and not secret."""
+
+    id: str
+    organisation: TrustDomain
+    actor: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from control_plane.model.identity import TrustDomain
-from control_plane.model.peering import Invitation
+from control_plane.model.peering import Invitation, OpenInvitation
 from control_plane.model.problem import InvalidValueError
 from control_plane.peering import proof, token
 from control_plane.peering.agreeing import Agreeing
@@ -13,6 +13,7 @@ from control_plane.peering.ourselves import Ourselves
 from control_plane.peering.record import Note, Recorder
 from control_plane.peering.refusal import RefusedError
 from control_plane.peering.token import Token
+from control_plane.ports.errors import MissingError
 from control_plane.ports.peering import Invitations, StoredInvitation
 
 
@@ -68,3 +69,13 @@ class Inviter:
         return Invitation(
             organisation=organisation, token=text, words=self.ourselves.words(), expires_at=expires
         )
+
+    async def listed(self) -> list[OpenInvitation]:
+        """Those whose token can be used now; the first to expire comes first."""
+        return await self.invitations.open()
+
+    async def withdraw(self, invitation_id: str, *, actor: str) -> None:
+        """Make a token useless, which went astray; MissingError when it cannot be used anyway."""
+        await self.recorder.done(Note("peering.withdraw", actor, "", {"invitation": invitation_id[:64]}))
+        if not await self.invitations.withdraw(invitation_id):
+            raise MissingError(f"there is no open invitation {invitation_id[:64]}")

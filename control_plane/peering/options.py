@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 
 from control_plane.model.identity import TrustDomain
 from control_plane.model.peering import PeeringAddress
+from control_plane.model.problem import InvalidValueError
 from control_plane.peering.guard import AddressPolicy
 
 HOUR = 3600
+MAX_CHALLENGE = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,3 +32,11 @@ class Options:
     invitation_most: int = 7 * 24 * HOUR
     heartbeat: float = 10.0
     refresh_hint: int = 300  # how often partners should fetch our bundle
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.challenge <= MAX_CHALLENGE or not self.heartbeat > 0:
+            raise InvalidValueError(
+                "bad_setting",
+                f"expected challenges of 1 to {MAX_CHALLENGE} s and a positive time between heartbeats,"
+                f" got {self.challenge} s and {self.heartbeat:g} s",
+            )

@@ -18,6 +18,7 @@ from control_plane.model.peering import (
     BundleState,
     Invitation,
     Joined,
+    OpenInvitation,
     PartnerRecord,
     PartnerView,
     PeeringAddress,
@@ -89,6 +90,12 @@ class Invitations(Protocol):
 
     async def redeem(self, invitation_id: str, nonce: str) -> Redeemed:
         """Use up challenge and invitation in one transaction; of several at once, one gets GOOD, GOOD."""
+
+    async def open(self) -> list[OpenInvitation]:
+        """Those that can be used now; the first to expire comes first."""
+
+    async def withdraw(self, invitation_id: str) -> bool:
+        """Forget it, so that its token is that of none; False when it is not open."""
 
 
 class Partners(Protocol):
@@ -184,6 +191,12 @@ class Inviting(Protocol):
         InvalidValueError codes: ``own_organisation``, ``partner_revoked``, ``already_trusted``,
         ``too_many_invitations``, ``no_peering_address``, ``bad_lifetime``.
         """
+
+    async def listed(self) -> list[OpenInvitation]:
+        """Those whose token can be used now; the first to expire comes first."""
+
+    async def withdraw(self, invitation_id: str, *, actor: str) -> None:
+        """Make a token useless, which went astray; MissingError when it cannot be used anyway."""
 
 
 class Joining(Protocol):

@@ -9,6 +9,7 @@ from datetime import datetime
 import asyncpg
 
 from control_plane.model.identity import TrustDomain
+from control_plane.model.peering import OpenInvitation
 from control_plane.ports.peering import Found, Redeemed, StoredInvitation
 from control_plane.store.pool import Pool
 
@@ -77,6 +78,13 @@ INSERT INTO peering_spent (kind, id, organisation, spent_at)
 SELECT used.kind, used.id, invitation.organisation, clock_timestamp()
 FROM invitation, (VALUES ('invitation', $1), ('challenge', $2)) AS used (kind, id)
 """
+
+_ALL_OPEN = """
+SELECT id, organisation, actor, expires_at FROM peering_invitations
+WHERE expires_at > clock_timestamp() ORDER BY expires_at, id
+"""
+
+_WITHDRAW = "DELETE FROM peering_invitations WHERE id = $1 AND expires_at > clock_timestamp() RETURNING 1"
 
 
 class PostgresInvitations:
@@ -147,6 +155,25 @@ class PostgresInvitations:
             if challenge is invitation is Found.GOOD:
                 await connection.execute(_SPEND, invitation_id, nonce)
         return Redeemed(challenge, invitation)
+
+    async def open(self) -> list[OpenInvitation]:
+        """Those that can be used now; the first to expire comes first."""
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(_ALL_OPEN)
+        return [
+            OpenInvitation(
+                id=row["id"],
+                organisation=TrustDomain(row["organisation"]),
+                actor=row["actor"],
+                expires_at=row["expires_at"],
+            )
+            for row in rows
+        ]
+
+    async def withdraw(self, invitation_id: str) -> bool:
+        """Forget it, so that its token is that of none; False when it is not open."""
+        async with self._pool.connection() as connection:
+            return bool(await connection.fetchval(_WITHDRAW, invitation_id))
 
 
 async def _gone(connection: asyncpg.Connection, kind: str, name: str) -> Found:

@@ -128,6 +128,23 @@ async def test_a_challenge_that_expired_makes_room(peering: Peering) -> None:
     assert await peering.invitations.challenge("a", "new", seconds=60, most=1)
 
 
+async def test_open_invitations_are_listed_and_can_be_withdrawn(peering: Peering) -> None:
+    await issue(peering, "late", seconds=600)
+    await issue(peering, "soon", seconds=60)
+    await issue(peering, "old", seconds=0)
+
+    listed = await peering.invitations.open()
+    withdrawn = [await peering.invitations.withdraw(name) for name in ("soon", "soon", "old", "never")]
+
+    assert [(one.id, one.organisation, one.actor) for one in listed] == [
+        ("soon", VISBY, "op"),
+        ("late", VISBY, "op"),
+    ]
+    assert listed[0].expires_at < listed[1].expires_at
+    assert withdrawn == [True, False, False, False]
+    assert await peering.invitations.find("soon") is None
+
+
 async def test_a_partner_is_introduced_again_with_other_addresses(peering: Peering) -> None:
     await peering.partners.introduce(VISBY, ADDRESSES[:1], SOURCE)
     await peering.partners.introduce(VISBY, ADDRESSES, SOURCE)

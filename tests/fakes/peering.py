@@ -6,7 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from control_plane.model.identity import TrustDomain
-from control_plane.model.peering import BundleSource, BundleState, PartnerRecord, PeeringAddress, View
+from control_plane.model.peering import (
+    BundleSource,
+    BundleState,
+    OpenInvitation,
+    PartnerRecord,
+    PeeringAddress,
+    View,
+)
 from control_plane.ports.errors import MissingError
 from control_plane.ports.peering import Fetched, Found, Redeemed, StoredInvitation
 
@@ -23,19 +30,20 @@ class FakeInvitations:
     def __init__(self, *, now: Clock = system_clock) -> None:
         self._now = now
         self._invitations: dict[str, tuple[StoredInvitation, datetime]] = {}
+        self._actors: dict[str, str] = {}
         self._challenges: dict[str, tuple[str, datetime]] = {}
         self._spent: dict[tuple[str, str], TrustDomain] = {}
 
     async def issue(
         self, invitation: StoredInvitation, *, seconds: int, actor: str, most: int
     ) -> datetime | None:
-        del actor
         now = self._now()
         same = [end for one, end in self._invitations.values() if one.organisation == invitation.organisation]
         if sum(end > now for end in same) >= most:
             return None
         expires = now + timedelta(seconds=seconds)
         self._invitations[invitation.id] = invitation, expires
+        self._actors[invitation.id] = actor
         return expires
 
     async def find(self, invitation_id: str) -> StoredInvitation | None:
@@ -62,6 +70,24 @@ class FakeInvitations:
             self._spent["invitation", invitation_id] = organisation
             self._spent["challenge", nonce] = organisation
         return found
+
+    async def open(self) -> list[OpenInvitation]:
+        now = self._now()
+        found = [
+            OpenInvitation(
+                id=name, organisation=one.organisation, actor=self._actors[name], expires_at=expires
+            )
+            for name, (one, expires) in self._invitations.items()
+            if expires > now
+        ]
+        return sorted(found, key=lambda one: (one.expires_at, one.id))
+
+    async def withdraw(self, invitation_id: str) -> bool:
+        kept = self._invitations.get(invitation_id)
+        if kept is None or kept[1] <= self._now():
+            return False
+        del self._invitations[invitation_id]
+        return True
 
     def _challenge(self, nonce: str, invitation_id: str) -> Found:
         kept = self._challenges.get(nonce)

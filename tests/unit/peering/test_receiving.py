@@ -23,6 +23,7 @@ from control_plane.peering.receiving import Caller, Receiving
 from control_plane.peering.record import Recorder
 from control_plane.peering.refusal import RefusedError
 from control_plane.peering.token import Token
+from control_plane.ports.errors import MissingError
 from control_plane.ports.objects import Write
 from tests.fakes.audit import FakeAudit
 from tests.fakes.objects import FakeObjects
@@ -465,3 +466,16 @@ async def test_neither_token_nor_secret_is_stored_or_audited(side: Side) -> None
     assert given.secret.hex() not in kept
     assert repr(given.secret) not in kept
     assert given.id in kept
+
+
+async def test_a_token_that_went_astray_can_be_withdrawn(side: Side, visby: Organisation) -> None:
+    text = await side.invite()
+    challenge = await ask(side, text)
+    (listed,) = await side.inviter.listed()
+
+    await side.inviter.withdraw(listed.id, actor="op")
+
+    assert await refused(side, answer_to(challenge.nonce, text, visby)) == "unknown_token"
+    assert await side.inviter.listed() == []
+    with pytest.raises(MissingError):
+        await side.inviter.withdraw(listed.id, actor="op")
