@@ -11,9 +11,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from control_plane.kit import strict_json
 from control_plane.model.agreement import AgreementState
-from control_plane.model.identity import ObjectId, SpiffeId, TrustDomain
+from control_plane.model.identity import ObjectId, SpiffeId, TrustDomain, shown
 from control_plane.model.node import Endpoint
-from control_plane.model.peering import PeeringAddress, View
+from control_plane.model.peering import MAX_SEQUENCE, PeeringAddress, View
+from control_plane.model.problem import InvalidValueError
 from control_plane.peering.refusal import RefusedError
 
 MAX_MESSAGE = 512 * 1024  # bytes of claims: two bundles of the largest size fit
@@ -131,6 +132,10 @@ class Heartbeat:
     envelope: Envelope
     sequence: int
     view: View
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.sequence <= MAX_SEQUENCE:
+            raise InvalidValueError("bad_sequence", f"expected 0 to 2^63-1, got {shown(self.sequence)}")
 
 
 Message = TypeVar("Message", Ask, Challenge, Join, Accepted, Heartbeat)

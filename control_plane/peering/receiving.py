@@ -8,7 +8,7 @@ from hmac import compare_digest
 
 from control_plane.model.audit import EventType
 from control_plane.model.identity import TrustDomain, shown
-from control_plane.peering import decide, jws, messages, proof, transcript
+from control_plane.peering import decide, jws, messages, proof, token, transcript
 from control_plane.peering.agreeing import Agreeing
 from control_plane.peering.authenticate import authenticate
 from control_plane.peering.messages import JOIN_PURPOSE, Accepted, Ask, Challenge, Join
@@ -108,7 +108,8 @@ class Receiving:
 
     async def _invitation(self, invitation_id: str, organisation: TrustDomain) -> StoredInvitation:
         """The invitation of this organisation, in whatever state; only its holder learns of a revocation."""
-        invitation = await self.invitations.find(invitation_id[:64])
+        token.check_id(invitation_id)
+        invitation = await self.invitations.find(invitation_id)
         if invitation is None:
             raise RefusedError("unknown_token", f"expected an invitation of ours, got {shown(invitation_id)}")
         if invitation.organisation != organisation:

@@ -117,6 +117,14 @@ def digest(text: str) -> str:
     return sha256(b"proxenia token 1\0" + text.strip().encode()).hexdigest()
 
 
+def check_id(text: str) -> None:
+    """Raise RefusedError ``malformed_message`` unless ``text`` has the form of an invitation's id."""
+    if not _ID.match(text):
+        raise RefusedError(
+            "malformed_message", "expected an invitation's id of 32 hex digits, got another text"
+        )
+
+
 def _read(content: _Content) -> Token:
     secret = b64decode(content.secret, validate=True)
     anchors = [load_certificate(b64decode(anchor, validate=True)) for anchor in content.anchors]

@@ -7,11 +7,17 @@ from typing import Self
 import structlog
 
 from control_plane.store.audit import PostgresAudit
+from control_plane.store.certificates import PostgresIssued, PostgresTraffic
 from control_plane.store.deliveries import PostgresDeliveries
 from control_plane.store.feed import Feed
 from control_plane.store.migrate import migrate
 from control_plane.store.objects import PostgresObjects
+from control_plane.store.partners import PostgresPartners
+from control_plane.store.peering import PostgresInvitations
+from control_plane.store.partners import PostgresBundleStates, PostgresPartners
+from control_plane.store.peering import PostgresInvitations
 from control_plane.store.pool import Pool
+from control_plane.store.singleton import PostgresSingleton
 
 _log = structlog.get_logger()
 
@@ -30,6 +36,14 @@ class Database:
         self.objects = PostgresObjects(self._pool, self._feed)
         self.audit = PostgresAudit(self._pool)
         self.deliveries = PostgresDeliveries(self._pool)
+        self.issued = PostgresIssued(self._pool)
+        self.traffic = PostgresTraffic(self._pool)
+        self.partners = PostgresPartners(self._pool)
+        self.invitations = PostgresInvitations(self._pool)
+        self.invitations = PostgresInvitations(self._pool)
+        self.partners = PostgresPartners(self._pool)
+        self.bundle_states = PostgresBundleStates(self._pool)
+        self.singleton = PostgresSingleton(dsn)
 
     async def __aenter__(self) -> Self:
         await self._pool.__aenter__()

@@ -24,8 +24,6 @@ from control_plane.ports.audit import AuditQuery
 from control_plane.ports.objects import Write
 from control_plane.store.database import Database
 from control_plane.store.partners import PostgresBundleStates, PostgresPartners
-from control_plane.store.peering import PostgresInvitations
-from control_plane.store.pool import Pool
 from control_plane.store.singleton import PostgresSingleton
 from control_plane.trust.authority import Authority, ServerCredentials
 from control_plane.trust.bundles import PartnerBundles
@@ -68,7 +66,6 @@ class Deployment:
     own_bundle: OwnBundle
     bundles: PartnerBundles
     database: Database
-    pool: Pool
     partners: PostgresPartners
     states: PostgresBundleStates
     peering: Peering
@@ -93,7 +90,7 @@ class Deployment:
 
     async def close_database(self) -> None:
         """As if it had gone away: nothing of it answers any more."""
-        await self.pool.__aexit__(None, None, None)
+        await self.database.__aexit__(None, None, None)
 
     async def audited(self, action: str) -> list[AuditEvent]:
         events = await self.database.audit.query(AuditQuery(limit=1000))
@@ -117,7 +114,7 @@ class Wanted:
 
     automatic: frozenset[TrustDomain] = frozenset()
     networks: tuple[str, ...] = LOOPBACK
-    heartbeat: float = 0.2
+    heartbeat: float = 3600.0
     limits: Limits | None = None
 
 
@@ -139,15 +136,13 @@ async def deploy(
     credentials, own_bundle = OwnCredentials(authority), OwnBundle(authority)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database(database_url))
-        pool = await stack.enter_async_context(Pool(database_url))
-        partners, states = PostgresPartners(pool), PostgresBundleStates(pool)
         singleton = PostgresSingleton(database_url, pause=0.1)
         await _register_gateway(database, name)
         needs = Needs(
             objects=database.objects,
             audit=database.audit,
-            invitations=PostgresInvitations(pool),
-            partners=partners,
+            invitations=database.invitations,
+            partners=database.partners,
             singleton=singleton,
             credentials=credentials,
             bundle=own_bundle,
@@ -156,7 +151,7 @@ async def deploy(
         peering = Peering.of(options, needs, limits=wanted.limits)
         bundles = PartnerBundles(
             objects=database.objects,
-            store=states,
+            store=database.bundle_states,
             fetcher=peering.outward,
             singleton=singleton,
             audit=database.audit,
@@ -169,14 +164,13 @@ async def deploy(
             yield Deployment(
                 name=name,
                 state=state,
-                pool=pool,
                 database_url=database_url,
                 address=address,
                 authority=authority,
                 credentials=credentials,
                 database=database,
-                partners=partners,
-                states=states,
+                partners=database.partners,
+                states=database.bundle_states,
                 own_bundle=own_bundle,
                 bundles=bundles,
                 peering=peering,

@@ -189,8 +189,8 @@ async def test_who_was_approved_in_advance_is_trusted_on_that_side_only(deployme
 
 
 async def test_a_pause_is_seen_on_the_other_side_and_a_dead_partner_is_stale(deployment: Deploy) -> None:
-    luebeck = await deployment("luebeck.example", automatic=frozenset({VISBY}))
-    visby = await deployment("visby.example", automatic=frozenset({LUEBECK}))
+    luebeck = await deployment("luebeck.example", automatic=frozenset({VISBY}), heartbeat=0.2)
+    visby = await deployment("visby.example", automatic=frozenset({LUEBECK}), heartbeat=0.2)
     await visby.peering.joiner.join(await luebeck.invite("visby.example"), actor="bob")
 
     async def heard() -> bool:

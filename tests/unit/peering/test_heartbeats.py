@@ -9,7 +9,7 @@ from control_plane.model.agreement import Agreement, AgreementState
 from control_plane.model.change import Kind
 from control_plane.model.identity import TrustDomain
 from control_plane.model.peering import View
-from control_plane.peering import transcript
+from control_plane.peering import jws, transcript
 from control_plane.peering.heartbeats import Hearing
 from control_plane.peering.messages import Heartbeat
 from control_plane.peering.options import Options
@@ -148,3 +148,15 @@ async def test_a_heartbeat_for_somebody_else_or_another_connection_is_refused(
     assert await world.refused(visby.seal(Heartbeat(envelope, 1, PAUSED))) == ("crossed", "crossed")
     assert await world.refused(beat(visby), Caller("a", "00" * 32)) == ("wrong_channel", "wrong_channel")
     assert await world.refused(beat(luebeck)) == ("reflected", "reflected")
+
+
+@pytest.mark.parametrize("sequence", [-1, 2**63, 10**19])
+async def test_a_sequence_that_no_database_holds_is_refused(
+    world: World, visby: Organisation, sequence: int
+) -> None:
+    await world.agree(visby)
+    text = beat(visby, 1)
+    payload = jws.read(text, Heartbeat.TYP).payload.replace(b'"sequence":1,', b'"sequence":%d,' % sequence, 1)
+    forged = jws.seal(payload, Heartbeat.TYP, key=visby.key, chain=visby.chain)
+
+    assert await world.refused(forged) == ("malformed_message", "malformed_message")

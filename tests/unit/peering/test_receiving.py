@@ -418,6 +418,16 @@ async def test_a_question_without_a_proper_nonce_is_refused(side: Side, nonce: s
     assert caught.value.code == "malformed_message"
 
 
+@pytest.mark.parametrize("name", ["", "f" * 31, "F" * 32, "f" * 31 + "\0", "f" * 32 + "\n"])
+async def test_a_question_without_a_proper_invitation_is_refused(side: Side, name: str) -> None:
+    text = await side.invite()
+
+    with pytest.raises(RefusedError) as caught:
+        await ask(side, text, invitation=name)
+
+    assert caught.value.code == "malformed_message"
+
+
 async def test_open_invitations_are_bounded(side: Side) -> None:
     for _ in range(4):
         await side.invite()
