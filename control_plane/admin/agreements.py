@@ -1,13 +1,14 @@
 """Agreements with partners, and the trust anchors that come with them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from control_plane.admin.agreement_rules import Verb, after_verb, check_anchored
+from control_plane.admin.agreement_rules import Verb, after_verb, by_hand, check_anchored
 from control_plane.admin.ledger import Deed, perform
 from control_plane.admin.listing import Page, PageQuery, read_page
 from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, Route, route
 from control_plane.admin.problems import ApiError
+from control_plane.admin.revocations import occasion, revocation_view
 from control_plane.admin.stored import check_revision, find, read_back, refuse_existing, value_of
 from control_plane.admin.tokens import Role
 from control_plane.admin.views import AgreementView, agreement_view
@@ -71,7 +72,8 @@ async def show_agreement(call: Call, _: Nothing) -> Reply:
     stored = await find(call, Kind.AGREEMENT, call.path["organisation"])
     bundle = await call.deps.objects.get(Kind.BUNDLE, stored.key)
     anchors = value_of(bundle, Bundle).anchors if bundle else ()
-    return Reply(agreement_view(stored, anchors), stored.revision)
+    view = agreement_view(stored, anchors)
+    return Reply(replace(view, revocation=await revocation_view(call, stored)), stored.revision)
 
 
 @route(
@@ -99,7 +101,9 @@ async def set_agreement(call: Call, terms: Terms) -> Reply:
     _check_partner(call, organisation)
     stored = await call.deps.objects.get(Kind.AGREEMENT, organisation)
     check_revision(call, stored)
-    return await _agree(call, stored, terms.of(organisation), action="set", pem=terms.bundle)
+    before = value_of(stored, Agreement) if stored else None
+    agreement = by_hand(before, terms.of(organisation), occasion(call))
+    return await _agree(call, stored, agreement, action="set", pem=terms.bundle)
 
 
 def _check_partner(call: Call, organisation: TrustDomain) -> None:
@@ -135,7 +139,9 @@ def _verb_route(verb: Verb, summary: str) -> Route:
     @route(operation)
     async def change(call: Call, given: Reason) -> Reply:
         before = await find(call, Kind.AGREEMENT, call.path["organisation"])
-        agreement = after_verb(value_of(before, Agreement), verb, reason=given.reason)
+        agreement = after_verb(
+            value_of(before, Agreement), verb, reason=given.reason, occasion=occasion(call)
+        )
         return await _agree(call, before, agreement, action=verb)
 
     return change

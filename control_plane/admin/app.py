@@ -11,6 +11,7 @@ from control_plane.admin import (
     health,
     nodes,
     resources,
+    revocations,
     status,
 )
 from control_plane.admin.answers import answer_errors
@@ -24,6 +25,7 @@ ROUTES: tuple[Route, ...] = (
     *status.ROUTES,
     *nodes.ROUTES,
     *agreements.ROUTES,
+    *revocations.ROUTES,
     *bundles.ROUTES,
     *resources.ROUTES,
     *grants.ROUTES,

@@ -103,6 +103,8 @@ VALUES: dict[str, Code] = {
     "bad_method": Code(422, "An HTTP method has the wrong form", _VALUE),
     "bad_path": Code(422, "A path has the wrong form", _VALUE),
     "bad_nodes": Code(422, "A node is named twice", _VALUE),
+    "bad_serial": Code(422, "A serial number has the wrong form", "copy it from an audit event"),
+    "too_many_revoked": Code(422, "Too much is revoked one by one", "revoke the organisation"),
     "bad_sequence": Code(422, "A sequence number is negative", _VALUE),
     "too_many_capabilities": Code(422, "There are too many capabilities", "split the grant"),
     "too_many_nodes": Code(422, "There are too many upstreams or nodes", "split the resource"),

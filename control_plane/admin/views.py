@@ -1,10 +1,10 @@
 """What the API shows of resources, grants, agreements and bundles."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from control_plane.admin.stored import value_of
-from control_plane.model.agreement import Agreement, AgreementState
+from control_plane.model.agreement import Agreement, AgreementState, Cut
 from control_plane.model.bundle import Bundle
 from control_plane.model.grant import Capability, Grant
 from control_plane.model.node import Endpoint
@@ -45,6 +45,31 @@ class GrantView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CutView:
+    """How one gateway ended what was open; times are counted from the operator's order.
+
+    ``first_push_ms``: its Envoy had the new rules. ``took_ms``: none of the ``connections_before`` was left,
+    except for ``connections_left``.
+    """
+
+    id: str
+    first_push_ms: float
+    took_ms: float
+    connections_before: int
+    connections_left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationView:
+    """What was taken back last; ``gateways`` have reported so far (null in lists: not looked up)."""
+
+    what: str
+    at: datetime
+    by: str
+    gateways: tuple[CutView, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementView:
     """An agreement; ``open`` says whether traffic may pass, ``fingerprints`` (SHA-256) are of its anchors."""
 
@@ -53,6 +78,9 @@ class AgreementView:
     paused: bool
     open: bool
     reason: str
+    revoked_identities: tuple[str, ...]
+    revoked_serials: tuple[str, ...]
+    revocation: RevocationView | None
     fingerprints: tuple[str, ...]
     created_at: datetime
     updated_at: datetime
@@ -112,11 +140,21 @@ def agreement_view(stored: Stored, anchors: tuple[str, ...]) -> AgreementView:
         paused=agreement.paused,
         open=agreement.open,
         reason=agreement.reason,
+        revoked_identities=agreement.revoked_identities,
+        revoked_serials=agreement.revoked_serials,
+        revocation=cut_view(agreement.cut),
         fingerprints=tuple(certificate_info(anchor).fingerprint_sha256 for anchor in anchors),
         created_at=stored.created_at,
         updated_at=stored.updated_at,
         revision=stored.revision,
     )
+
+
+def cut_view(cut: Cut | None, gateways: tuple[CutView, ...] | None = None) -> RevocationView | None:
+    """What is known of the last time that something was taken back."""
+    if cut is None:
+        return None
+    return RevocationView(what=cut.what, at=datetime.fromtimestamp(cut.at, UTC), by=cut.by, gateways=gateways)
 
 
 def bundle_view(bundle: Bundle, *, own: bool = False) -> BundleView:

@@ -19,6 +19,7 @@ from control_plane.admin.serve import AdminSocketError, Serving, serve_admin
 from control_plane.admin.tokens import Role, TokenFile, new_token
 from control_plane.app.settings import Settings, SettingsError, parse_listen
 from control_plane.app.up import prepare_state
+from control_plane.audit.cuts import REPORT, Cuts
 from control_plane.audit.receive import SHIP, Receiver
 from control_plane.model.problem import InvalidValueError
 from control_plane.model.tuning import Tuning
@@ -82,8 +83,8 @@ class Parts:
             return ("the first read of the database",)
         return ("the database",) if self.loop.degraded else ()
 
-    def server(self) -> Server:
-        """The server for our gateways."""
+    def server(self, closing: asyncio.Event) -> Server:
+        """The server for our gateways; ``closing`` ends the questions that wait for news."""
         settings = self.settings
         lifetime = timedelta(hours=settings.leaf_hours)
         enrolment = Enrolment(
@@ -105,8 +106,18 @@ class Parts:
             ),
             rules=Rules(
                 Admission(settings.trust_domain, self._may_connect),
-                {HELLO: enrolment.hello, SHIP: receiver.ship},
+                {HELLO: enrolment.hello, SHIP: receiver.ship, REPORT: self.cuts(closing).report},
             ),
+        )
+
+    def cuts(self, closing: asyncio.Event) -> Cuts:
+        """Where gateways report what they cut."""
+        return Cuts(
+            store=self.database.audit,
+            published=self.loop,
+            own=self.settings.trust_domain,
+            clock=utc_now,
+            closing=closing,
         )
 
     def _may_connect(self, caller: Caller, gateway: str) -> bool:
@@ -159,9 +170,11 @@ async def _serve(parts: Parts, stop: asyncio.Event) -> None:
         asyncio.create_task(_open_when_ready(parts), name="board"),
     ]
     async with AsyncExitStack() as stack:
-        server = parts.server()
+        closing = asyncio.Event()
+        server = parts.server(closing)
         await server.start()
         stack.push_async_callback(server.stop)
+        stack.callback(closing.set)
         await stack.enter_async_context(_admin(parts))
         _log.info("control plane started", trust_domain=parts.settings.trust_domain, version=__version__)
         waiting = asyncio.create_task(stop.wait(), name="signal")

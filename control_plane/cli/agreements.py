@@ -120,6 +120,35 @@ for _name, _summary in (
     agreement.add_command(_verb(_name, _summary))
 
 
+def _certificate_verb(name: str, summary: str, done: str) -> click.Command:
+    @click.command(f"{name}-certificate", help=summary)
+    @click.argument("organisation")
+    @click.argument("serial")
+    @_reason_option
+    @output_option
+    @pass_place
+    def change(place: Place, organisation: str, serial: str, reason: str, output: str) -> None:
+        # As other tools print it: 0A:1B, or without its first zero.
+        digits = serial.replace(":", "").lower()
+        path = path_of(
+            *_AGREEMENTS, organisation, "certificates", digits.zfill(len(digits) + len(digits) % 2), name
+        )
+        answer = place.api().send("POST", path, {"reason": reason})
+        show(answer, output, lambda: f"certificate {serial} of {organisation} {done}")
+
+    return change
+
+
+agreement.add_command(
+    _certificate_verb(
+        "revoke", "Deny one certificate of a partner (SERIAL as the audit shows it).", "is revoked"
+    )
+)
+agreement.add_command(
+    _certificate_verb("reinstate", "Let a revoked certificate count again.", "counts again")
+)
+
+
 @click.group()
 def bundle() -> None:
     """Trust anchors: our own, and partners'."""

@@ -119,6 +119,23 @@ def remove_node(place: Place, key: str, output: str) -> None:
     show({"removed": key}, output, lambda: f"node {key} removed")
 
 
+def _verb(name: str, summary: str, done: str) -> click.Command:
+    @click.command(name, help=summary)
+    @click.argument("key")
+    @click.option("--reason", default="", help="Why, for whoever reads it later.")
+    @output_option
+    @pass_place
+    def change(place: Place, key: str, reason: str, output: str) -> None:
+        answer = place.api().send("POST", path_of(*_NODES, key, name), {"reason": reason})
+        show(answer, output, lambda: f"node {key} {done}")
+
+    return change
+
+
+node.add_command(_verb("revoke", "Deny a node for good, and cut its connections.", "is revoked"))
+node.add_command(_verb("reinstate", "Let a revoked node take part again.", "takes part again"))
+
+
 @node.command("import")
 @click.argument("file", type=click.File("rb"))
 @output_option

@@ -13,7 +13,9 @@ import structlog
 from control_plane.gateway.checkpoints import Checkpoints
 from control_plane.gateway.config import STREAMS, AgentConfig, AgentError, Files
 from control_plane.gateway.connection import Connection
+from control_plane.gateway.cuts import CutWatch
 from control_plane.gateway.enrol import Enrolment
+from control_plane.gateway.envoy_admin import EnvoyAdmin
 from control_plane.gateway.envoy_binary import envoy_version, find_envoy
 from control_plane.gateway.log_files import LogFiles
 from control_plane.gateway.ship import Shipper
@@ -64,11 +66,19 @@ async def _run(config: AgentConfig) -> None:
             enrol = group.create_task(enrolment.run(), name="enrol")
             run = group.create_task(supervisor.run(enrolment.has_identity), name="supervise")
             rotate = group.create_task(_rotate(supervisor), name="rotate logs")
+            watch = CutWatch(
+                config.gateway_id,
+                connection,
+                EnvoyAdmin(config.files.admin_socket),
+                drain=config.drain_seconds,
+            )
+            cuts = group.create_task(watch.run(), name="watch cuts")
             ship = group.create_task(_ship(shipper, enrolment), name="ship")
 
             received = await signals.get()
             _log.info("agent_ending", gateway=str(config.gateway_id), signal=received.name)
             rotate.cancel()
+            cuts.cancel()
             supervisor.leave()
             await asyncio.wait([run])  # a start in progress ends first, so that it is stopped as well
             if received != signal.SIGHUP:

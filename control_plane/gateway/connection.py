@@ -41,11 +41,11 @@ class Connection:
         ]
         self._channel = grpc.aio.insecure_channel(target, options=options)
 
-    async def call(self, method: str, request: bytes) -> bytes:
+    async def call(self, method: str, request: bytes, *, within: float = _TIMEOUT) -> bytes:
         """Ask; UnavailableError when it may work later, RefusedError when it will not."""
         ask = self._channel.unary_unary(_SERVICE + method)
         try:
-            answer: bytes = await ask(request, timeout=_TIMEOUT)
+            answer: bytes = await ask(request, timeout=within)
         except grpc.aio.AioRpcError as error:
             text = f"{method}: {error.code().name} {error.details()}"
             if error.code() in _REFUSALS:

@@ -40,17 +40,22 @@ class EnvoyAdmin:
         """Open every log file anew by its name."""
         return await self._post("/reopen_logs")
 
-    async def _post(self, path: str) -> bool:
-        return await asyncio.to_thread(self._request, path)
+    async def read(self, path: str) -> str:
+        """Look at something; empty when Envoy does not answer."""
+        return await asyncio.to_thread(self._request, "GET", path) or ""
 
-    def _request(self, path: str) -> bool:
+    async def _post(self, path: str) -> bool:
+        return await asyncio.to_thread(self._request, "POST", path) is not None
+
+    def _request(self, method: str, path: str) -> str | None:
+        """The body of the answer, if it is a good one."""
         connection = _UnixConnection(self._path)
         try:
-            connection.request("POST", path)
+            connection.request(method, path)
             with connection.getresponse() as response:
-                response.read()
-                return response.status == http.HTTPStatus.OK
+                body = response.read().decode(errors="replace")
+                return body if response.status == http.HTTPStatus.OK else None
         except (OSError, http.client.HTTPException):
-            return False
+            return None
         finally:
             connection.close()

@@ -7,6 +7,7 @@ units share are put together again when their part of them changed, from parts t
 from collections.abc import Generator, Iterator
 from typing import TypeVar
 
+from control_plane.model.agreement import Cut
 from control_plane.model.change import Change, Kind
 from control_plane.model.federation import Unit
 from control_plane.model.identity import TrustDomain
@@ -66,6 +67,16 @@ class Federator:
     def counts(self) -> dict[Kind, int]:
         """How many objects of each kind there are."""
         return self._world.counts()
+
+    @property
+    def epoch(self) -> int:
+        """How often connections had to be cut."""
+        return self._world.epoch
+
+    def cuts(self) -> dict[TrustDomain, Cut]:
+        """The last cut of each partner that had one."""
+        agreements = self._world.agreements.values()
+        return {agreement.organisation: agreement.cut for agreement in agreements if agreement.cut}
 
     def registered(self, gateway: str) -> bool:
         """Whether a gateway of this id has enrolled."""

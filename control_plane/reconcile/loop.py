@@ -10,7 +10,9 @@ from random import SystemRandom
 
 import structlog
 
+from control_plane.model.agreement import Cut
 from control_plane.model.change import Change
+from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import Problem
 from control_plane.ports.errors import UnavailableError
 from control_plane.ports.objects import Objects
@@ -36,6 +38,8 @@ class Loop:
         self._federator = federator
         self._revision = 0
         self._degraded = False
+        self._epoch = -1
+        self._cut = asyncio.Event()
         self.ready = asyncio.Event()
 
     @property
@@ -47,6 +51,20 @@ class Loop:
     def degraded(self) -> bool:
         """Whether the store cannot be reached now, and what is published may be old."""
         return self._degraded
+
+    @property
+    def epoch(self) -> int:
+        """How often connections had to be cut, as it is published; -1 before anything is."""
+        return self._epoch
+
+    def cuts(self) -> dict[TrustDomain, Cut]:
+        """The last cut of each partner that had one."""
+        return self._federator.cuts()
+
+    async def until_cut(self, epoch: int) -> None:
+        """Return when ``epoch`` is not the latest any more."""
+        while self._epoch == epoch:
+            await self._cut.wait()
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -82,6 +100,10 @@ class Loop:
             if publication.upserts or publication.removals:
                 self._publisher.publish(publication)
         self._revision = change.revision
+        if self._epoch != self._federator.epoch:
+            self._epoch = self._federator.epoch
+            self._cut.set()
+            self._cut = asyncio.Event()
         self.ready.set()
 
     async def _applied(self, change: Change) -> Publication:
