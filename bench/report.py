@@ -78,7 +78,7 @@ class Report:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that at least ``share`` (0 to 1) of ``values`` do not exceed (nearest rank)."""
+    """Return the smallest value that ``share`` (0 to 1) of ``values`` do not exceed (nearest rank)."""
     if not values or not 0 <= share <= 1:
         raise ValueError(f"expected values and a share from 0 to 1, got {len(values)} values and {share}")
     rank = max(1, math.ceil(share * len(values)))
