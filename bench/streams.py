@@ -23,7 +23,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = Path(__file__).with_name("stream_workers.py")
 SWARMS = 2  # client processes
-SETTLE = 0.3  # seconds for the last acknowledgements to be read
+SETTLE = 1.5  # seconds for the last acknowledgements, and for the states that are written down
 
 Progress = Callable[[str], None]
 
@@ -126,7 +126,7 @@ def _measure(kind: str, path: Path, *, n: int, streams: int, changes: int) -> di
         time.sleep(SETTLE)
         begin = server.ask("cpu")["cpu"]
         taken = [_change(server, swarms, 3 + i) for i in range(changes)]
-        time.sleep(SETTLE + streams / 2_000)
+        time.sleep(SETTLE)
         end = server.ask("cpu")
         return {
             "p50_ms": statistics.median(ms for ms, _ in taken),

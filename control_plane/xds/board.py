@@ -20,11 +20,12 @@ class Board:
     """
 
     def __init__(self) -> None:
-        serials = count(1)
+        self.acks: dict[bytes, tuple[str, str]] = {}
         self.revision = 0
         self.withdrew = 0
         self.ready = False
-        self._frames = {row.type_url: Frames(row.type_url, serials) for row in PUSH}
+        serials = count(1)
+        self._frames = {row.type_url: Frames(row.type_url, serials, self.acks) for row in PUSH}
         self._tables: dict[tuple[str, str], Table] = {}
         self._watchers: dict[str, list[Wake]] = {}
 

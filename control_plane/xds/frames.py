@@ -8,7 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
-from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse, Resource
+from envoy.service.discovery.v3.discovery_pb2 import (
+    DeltaDiscoveryRequest,
+    DeltaDiscoveryResponse,
+    Resource,
+)
 from google.protobuf.any_pb2 import Any
 from google.protobuf.message import DecodeError
 
@@ -17,6 +21,7 @@ from control_plane.xds.order import PARENT
 from control_plane.xds.table import Entry
 
 MAX_SHARED = 64  # responses of one type that are kept for other streams
+MAX_ACKS = 1_024  # of the latest responses, whose ACKs are known without parsing
 MAX_SHARED_BYTES = 32 * 2**20  # and their size, unless a single one is larger
 
 
@@ -55,9 +60,10 @@ def _child(resource: XdsResource) -> str:
 class Frames:
     """Makes the responses of one type, with nonces from a sequence that all types share, and keeps the latest."""
 
-    def __init__(self, type_url: str, serials: Iterator[int]) -> None:
+    def __init__(self, type_url: str, serials: Iterator[int], acks: dict[bytes, tuple[str, str]]) -> None:
         self._type_url = type_url
         self._serials = serials
+        self._acks = acks
         self._bytes = 0
         self._latest: Response | None = None  # spares the hashing of many entries, stream after stream
         self._shared: dict[tuple[tuple[Entry, ...], tuple[str, ...]], Response] = {}
@@ -90,6 +96,10 @@ class Frames:
     def _make(self, entries: tuple[Entry, ...], removed: tuple[str, ...]) -> Response:
         serial = next(self._serials)
         nonce = str(serial)
+        ack = DeltaDiscoveryRequest(type_url=self._type_url, response_nonce=nonce).SerializeToString()
+        if len(self._acks) >= MAX_ACKS:
+            del self._acks[next(iter(self._acks))]
+        self._acks[ack] = (self._type_url, nonce)
         tail = DeltaDiscoveryResponse(type_url=self._type_url, nonce=nonce, removed_resources=removed)
         data = b"".join([*(entry.frame for entry in entries), tail.SerializeToString()])
         return Response(self._type_url, serial, nonce, data, entries, removed)

@@ -12,7 +12,7 @@ from control_plane.ports.deliveries import DeliveryLog, GatewayState
 from control_plane.ports.errors import UnavailableError
 
 SAVE_SECONDS = 1.0  # between two writings
-BATCH = 50  # states that are made without letting others run
+BATCH = 20  # states that are made without letting others run
 
 _log = structlog.get_logger(__name__)
 

@@ -18,6 +18,7 @@ from control_plane.xds.table import Entry
 from control_plane.xds.view import View
 
 TYPES = frozenset(row.type_url for row in PUSH)
+_NO_ACK = ("", "")
 
 
 class Session:
@@ -58,6 +59,19 @@ class Session:
             channel.ask(subscribe, unsubscribe, held={})
             self.restless = True
         return answered
+
+    def on_ack(self, data: bytes) -> bool:
+        """Take a message's bytes if they are an ACK that is in flight; False: it must be parsed.
+
+        ACKs of one response have the same bytes on every stream, so nobody needs to parse them again.
+        """
+        type_url, nonce = self._world.acks.get(data, _NO_ACK)
+        channel = self._channels.get(type_url)
+        if channel is None or not channel.settle(nonce, None, now=0.0):
+            return False
+        if self._holding or len(channel.in_flight) == WINDOW - 1:
+            self.restless = True
+        return True
 
     def poll(self) -> Response | None:
         """Say what to send next; None when there is nothing until the next request or step."""

@@ -82,9 +82,11 @@ class Stream:
         self._writer: asyncio.Task[None] | None = None
         self._ending: StreamEnd | None = None
         self._writing_since: float | None = None
+        self._noted = False  # the states to be written down
 
     def deliveries(self) -> tuple[Delivery, ...]:
         """What came of everything sent (gateways.Connected)."""
+        self._noted = False
         return self._session.deliveries()
 
     def replace(self) -> None:
@@ -113,12 +115,12 @@ class Stream:
         self._board.watch(self.gateway, self.wake)
         try:
             while not self._board.ready:  # what the gateway has must not be held against an unread world
-                await self._wakened()
+                self._waiter = asyncio.get_running_loop().create_future()
+                await self._waiter
             async with asyncio.TaskGroup() as tasks:
                 self._writer = tasks.create_task(self._write(), name=f"ads-write-{self.gateway}")
+                tasks.create_task(self._read(), name=f"ads-read-{self.gateway}")
                 self._gateways.enter(self.gateway, self)
-                await self._read()
-                self._writer.cancel()
         except* StreamEnd as ended:
             ending = ended.exceptions[0]
         finally:
@@ -127,22 +129,19 @@ class Stream:
         if ending is not None:
             raise ending
 
-    async def _wakened(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
-        await self._waiter
-
     async def _write(self) -> None:
         loop, poll, write = asyncio.get_running_loop(), self._session.poll, self._context.write
         try:
             while True:
                 response = poll()
                 if response is None:
-                    await self._wakened()
+                    self._waiter = loop.create_future()
+                    await self._waiter
                     continue
                 self._writing_since = loop.time()
                 await write(response.data)
                 self._writing_since = None
-                self._gateways.touch(self.gateway)
+                self._note()
         except BehindError as error:
             raise StreamEnd(grpc.StatusCode.UNAVAILABLE, "too far behind; begin a new stream") from error
         except asyncio.CancelledError:
@@ -152,25 +151,36 @@ class Stream:
 
     async def _read(self) -> None:
         allowance = Allowance(self._limits, time.monotonic())
-        request, self._first = self._first, None
-        while request is not None:
-            answered = self._take(request)
-            request = None  # a reconnect's is megabytes, and the next may be hours away
+        read, on_ack = self._context.read, self._session.on_ack
+        answered = self._take_first()
+        while True:
+            if self._session.restless:
+                self.wake()
+            self._note()
             if not answered and not allowance.take(time.monotonic()):
                 await asyncio.sleep(READ_PAUSE)
-            data = await self._context.read()
-            if data is not grpc.aio.EOF:
-                request = parse(data)
-            del data
+            data = await read()
+            if data is grpc.aio.EOF:
+                break
+            answered = on_ack(data) or self._take(parse(data))
+            data = b""  # a reconnect's is megabytes, and the next may be hours away
+        if self._writer is not None:
+            self._writer.cancel()
+
+    def _take_first(self) -> bool:
+        first, self._first = self._first, None
+        return first is None or self._take(first)
+
+    def _note(self) -> None:
+        if not self._noted:
+            self._noted = True
+            self._gateways.touch(self.gateway)
 
     def _take(self, request: DeltaDiscoveryRequest) -> bool:
         try:
             answered = self._session.on_request(request, now=time.time())
         except ProtocolError as error:
             raise StreamEnd(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
-        if self._session.restless:
-            self.wake()
-        self._gateways.touch(self.gateway)
         if request.HasField("error_detail"):
             _log.warning(
                 "gateway refused a response",

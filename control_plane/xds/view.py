@@ -10,10 +10,11 @@ RECENTLY_GONE = 1_000  # removals that are repeated to a gateway that reconnects
 
 
 class World(Protocol):
-    """What is looked at; both are numbers of steps."""
+    """What is looked at, in numbered steps."""
 
-    revision: int  # the last one
-    withdrew: int  # the last one that took something away
+    revision: int  # the last step
+    withdrew: int  # the last step that took something away
+    acks: Mapping[bytes, tuple[str, str]]  # type and nonce, by the bytes of the ACK
 
 
 class Shelf:
