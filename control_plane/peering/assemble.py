@@ -29,7 +29,8 @@ class Needs:
     """What peering needs of the rest.
 
     ``credentials`` (the control plane's own) and ``bundle`` (our anchors) are asked at every use.
-    ``unknown_issuer`` is told of partners whose chain does not verify any more.
+    ``unknown_issuer`` is told of partners whose chain does not verify any more. ``phase`` says how far our
+    gateways work with a partner's bundle.
     """
 
     objects: Objects
@@ -41,6 +42,7 @@ class Needs:
     bundle: Callable[[], Bundle]
     now: Callable[[], datetime]
     unknown_issuer: Callable[[TrustDomain], Awaitable[None]] = nobody
+    phase: Callable[[TrustDomain], str] = lambda _: ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,7 @@ class Peering:
                 partners=needs.partners,
                 outward=outward,
                 singleton=needs.singleton,
+                phase=needs.phase,
             ),
             recorder=recorder,
         )

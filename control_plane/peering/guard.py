@@ -56,9 +56,8 @@ class AddressPolicy:
         if reason:
             raise RefusedError(
                 "forbidden_address",
-                f"expected an address that may be dialled, got {ascii(address)[:60]}, {reason}: if a"
-                " partner really is"
-                " there, add its network to the allowed ones",
+                f"expected an address that may be dialled, got {ascii(address)[:60]}, {reason}:"
+                " if a partner really is there, add its network to partner_networks",
             )
 
     def choose(self, addresses: Iterable[str]) -> tuple[str, ...]:

@@ -63,9 +63,8 @@ class Ourselves:
         if not self.options.addresses:
             raise InvalidValueError(
                 "no_peering_address",
-                "expected an address where partners reach this control plane, got none: set"
-                " peering_listen and"
-                " peering_address",
+                "expected an address where partners reach this control plane, got none:"
+                " set peering_listen and peering_address",
             )
 
 
