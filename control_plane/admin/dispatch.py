@@ -106,5 +106,8 @@ def _response(
         headers[hdrs.LOCATION] = reply.location
     if answers is None:
         return web.Response(status=status, headers=headers)
+    if operation.produces != JSON:
+        text = str(reply.value)
+        return web.Response(status=status, text=text, content_type=operation.produces, headers=headers)
     body = answers.dump_json(reply.value)
     return web.Response(status=status, body=body, content_type=JSON, headers=headers)

@@ -22,6 +22,8 @@ async def run(settings: Settings) -> int:
             envoy=Path(settings.envoy) if settings.envoy else None,
             concurrency=settings.envoy_concurrency,
             drain_seconds=settings.drain_seconds,
+            renew_seconds=settings.leaf_renew_seconds,
+            handed_key=settings.handed_key,
         )
     except AgentError as error:
         raise SettingsError([str(error)]) from error

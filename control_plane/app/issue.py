@@ -9,12 +9,13 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from control_plane.app.own_trust import open_authority
 from control_plane.app.settings import Settings, SettingsError, parse_listen
 from control_plane.gateway.config import AgentConfig, AgentError
-from control_plane.gateway.identity import install, make_request
+from control_plane.gateway.identity import install, request_for
 from control_plane.model.identity import ObjectId
 from control_plane.model.problem import InvalidValueError
-from control_plane.trust.authority import Authority
+from control_plane.ports.errors import UnavailableError
 
 
 def issue(settings: Settings, gateway: ObjectId, out: Path) -> Path:
@@ -26,18 +27,19 @@ def issue(settings: Settings, gateway: ObjectId, out: Path) -> Path:
         control_plane=settings.control_plane_target,
         ingress=parse_listen(settings.ingress_listen),
         egress=parse_listen(settings.egress_listen),
+        handed_key=settings.certificates_dir / gateway / "key.pem" if settings.handed_key else None,
     )
     now = datetime.now(UTC)
-    request = make_request(config.spiffe_id)
+    if config.files.own.exists():
+        raise SettingsError([f"{config.files.own} exists: choose another --out"])
     try:
-        config.files.secrets.mkdir(mode=0o700, parents=True)
-        authority = Authority.open(settings.state_dir / "ca", settings.trust_domain, now=now)
+        config.files.secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
+        request = request_for(config)
+        authority = open_authority(settings, now=now)
         lifetime = timedelta(hours=settings.leaf_hours)
         chain = authority.issue(request.csr, config.spiffe_id, lifetime=lifetime, now=now)
         answer = {"certificate": chain, "anchors": list(authority.anchors())}
         install(config, request, answer, now=time.time())
-    except FileExistsError as error:
-        raise SettingsError([f"{config.files.secrets} exists: choose another --out"]) from error
-    except (OSError, InvalidValueError, AgentError) as error:
+    except (OSError, InvalidValueError, UnavailableError, AgentError) as error:
         raise SettingsError([f"the identity of {gateway} cannot be made: {error}"]) from error
     return config.files.secrets

@@ -66,6 +66,8 @@ class AgentConfig:
     concurrency: int = 0  # Envoy's worker threads; 0: one for each processor
     max_connections: int = 20_000  # open downstream connections; more are refused
     max_heap_bytes: int = 4 << 30  # near it Envoy frees memory, then refuses requests
+    renew_seconds: float = 0.0  # how often to renew the certificate; 0: at half of its life
+    handed_key: Path | None = None  # a key (PEM) that was handed in; None: a new one for each certificate
     rotate_bytes: int = 64 << 20  # a log file that has grown beyond it is continued in a new one
 
     def __post_init__(self) -> None:
@@ -123,6 +125,11 @@ class Files:
     def anchors(self) -> Path:
         """Our own anchors and the control plane's identity, as Envoy's secret ``control-plane``."""
         return self.secrets / "control-plane.json"
+
+    @property
+    def pending(self) -> Path:
+        """Key and request that wait for their certificate."""
+        return self.directory / "request.json"
 
     @property
     def logs(self) -> Path:

@@ -1,7 +1,8 @@
 """Say hello to the control plane.
 
 That announces this gateway, gets its certificate signed, and tells how far its logs have arrived. It is
-repeated at half of each certificate's life. While the control plane is away the present one stays in use.
+repeated at half of each certificate's life, and at once when the control plane signs with another root. While
+the control plane is away the present one stays in use.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import structlog
 from control_plane.gateway.checkpoints import Checkpoints, read_checkpoints
 from control_plane.gateway.config import AgentConfig, AgentError
 from control_plane.gateway.connection import Connection, RefusedError
-from control_plane.gateway.identity import Identity, install, load, make_request
+from control_plane.gateway.identity import Identity, install, load, request_for
 from control_plane.gateway.positions import Position
 from control_plane.kit.backoff import Backoff
 from control_plane.model.identity import shown
@@ -24,7 +25,7 @@ from control_plane.model.node import Endpoint
 from control_plane.ports.errors import UnavailableError
 
 _log = structlog.get_logger(__name__)
-_MAX_SLEEP = 60.0  # seconds; the wall clock decides, also after the machine slept
+_LOOK = 2.0  # seconds between looks at the clock (the machine may have slept) and at who signs
 
 
 class Enrolment:
@@ -38,6 +39,7 @@ class Enrolment:
         self._checkpoints = checkpoints
         self._envoy_version = envoy_version
         self._identity: Identity | None = None
+        self._signer = ""  # of the present certificate; empty: unknown
         self.has_identity = asyncio.Event()  # Envoy can be started
         self.is_enrolled = asyncio.Event()  # the control plane answered since this agent started
 
@@ -62,10 +64,11 @@ class Enrolment:
 
     async def hello(self) -> Mapping[str, Position]:
         """Ask for a new certificate and put it to use; returns how far the control plane has each log."""
-        request = await asyncio.to_thread(make_request, self._config.spiffe_id)
+        request = await asyncio.to_thread(request_for, self._config)
         answer = _read(await self._connection.call("Hello", self._encode(request.csr)))
         reported = _checkpoints(answer)
         self._identity = await asyncio.to_thread(install, self._config, request, answer, now=time.time())
+        self._signer = str(answer.get("signer", ""))
         await asyncio.to_thread(self._checkpoints.advance, reported)
         _log.info(
             "certificate_installed", spiffe_id=str(self._config.spiffe_id), until=self._identity.expires
@@ -95,8 +98,23 @@ class Enrolment:
         if self._identity is None:
             return
         renewal = self._identity.renewal(random.random())  # noqa: S311 - spreads load, keeps no secret
-        while (left := renewal - time.time()) > 0:  # noqa: ASYNC110 - the wall clock sets no event
-            await asyncio.sleep(min(left, _MAX_SLEEP))
+        if self._config.renew_seconds:
+            renewal = self._identity.installed + self._config.renew_seconds
+        while (left := renewal - time.time()) > 0:
+            await asyncio.sleep(min(left, _LOOK))
+            if await self._is_signed_by_another():
+                _log.info("certificate_of_another_signer", signer=self._signer)
+                return
+
+    async def _is_signed_by_another(self) -> bool:
+        """Whether the control plane says that it signs with another root now; a silent one says nothing."""
+        request = json.dumps({"gateway": self._config.gateway_id}).encode()
+        try:
+            signer = str(_read(await self._connection.call("Renewal", request)).get("signer", ""))
+        except (UnavailableError, RefusedError, AgentError) as error:
+            _log.debug("signer_unknown", reason=str(error))
+            return False
+        return signer != self._signer
 
     def _warn_when_overdue(self) -> None:
         identity, now = self._identity, time.time()

@@ -8,11 +8,12 @@ touching a connection.
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from control_plane.gateway.config import AgentConfig, AgentError, Files
@@ -20,6 +21,7 @@ from control_plane.gateway.durable import replace_file
 from control_plane.model.identity import SpiffeId, shown
 
 _SECRET = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"  # noqa: S105 - a type's name
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 _ALARM = 0.75  # of a certificate's life; by then several renewals must have failed
 
 
@@ -50,9 +52,44 @@ class Request:
     csr: str
 
 
+def request_for(config: AgentConfig) -> Request:
+    """The request to send: the one that waits for an answer, else a new one, which is kept until then.
+
+    A certificate may take days where an offline authority makes it; it must find the key that it is for.
+    AgentError when a key that was handed in cannot be used.
+    """
+    if config.handed_key is not None:
+        return _request(config.spiffe_id, _handed(config.handed_key))
+    pending = config.files.pending
+    try:
+        kept = json.loads(pending.read_text())
+        return Request(str(kept["key"]), str(kept["csr"]))
+    except FileNotFoundError:
+        request = make_request(config.spiffe_id)
+    except (ValueError, KeyError, TypeError) as error:
+        raise AgentError(f"cannot read the request in {pending}: {error!r}; remove it") from error
+    replace_file(pending, json.dumps({"key": request.key, "csr": request.csr}) + "\n")
+    return request
+
+
+def _handed(path: Path) -> Key:
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), None)
+    except (OSError, ValueError, TypeError) as error:
+        raise AgentError(
+            f"expected a private key in PEM form without a password at {path}: {error}"
+        ) from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise AgentError(f"expected an ECDSA or RSA key at {path}, got another kind")
+    return key
+
+
 def make_request(spiffe_id: SpiffeId) -> Request:
     """Make a P-256 key and its signing request. The control plane decides the name, whatever stands in it."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    return _request(spiffe_id, ec.generate_private_key(ec.SECP256R1()))
+
+
+def _request(spiffe_id: SpiffeId, key: Key) -> Request:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, spiffe_id.path.rpartition("/")[2][:64])])
     csr = (
         x509.CertificateSigningRequestBuilder()
@@ -82,6 +119,7 @@ def install(config: AgentConfig, request: Request, answer: dict[str, Any], *, no
     _check_leaf(leaf, request, config.spiffe_id, now=now)
     replace_file(config.files.anchors, _document(_validation(bundle, config.control_plane_id)))
     replace_file(config.files.own, _document(_certificate(request.key, chain)))
+    config.files.pending.unlink(missing_ok=True)
     return Identity(request.key, chain, bundle, now, leaf.not_valid_after_utc.timestamp())
 
 

@@ -38,8 +38,6 @@ class Database:
         self.deliveries = PostgresDeliveries(self._pool)
         self.issued = PostgresIssued(self._pool)
         self.traffic = PostgresTraffic(self._pool)
-        self.partners = PostgresPartners(self._pool)
-        self.invitations = PostgresInvitations(self._pool)
         self.invitations = PostgresInvitations(self._pool)
         self.partners = PostgresPartners(self._pool)
         self.bundle_states = PostgresBundleStates(self._pool)

@@ -2,7 +2,8 @@
 
 ``<state>/ca`` (0700) holds ``root.pem``, ``root.key`` and ``issuing.pem`` (the intermediate with its key, in
 one file so that both change in one step). ``root.key`` may be taken away: only renewing the intermediate
-needs it.
+needs it. Once the root was changed (trust/anchor_file.py), each later root lies with its intermediate in a
+directory of its own below.
 """
 
 import fcntl
@@ -77,7 +78,7 @@ class CaFiles:
 
     def make_once(self, now: datetime) -> None:
         """Make root and intermediate unless they exist; of two processes that start at once, one does."""
-        with self._locked():
+        with self.locked():
             if self.directory.exists() and any(self.directory.iterdir()):
                 return
             new = self.directory.with_name(f".{self.directory.name}.new")
@@ -123,7 +124,7 @@ class CaFiles:
 
     def renew(self, root: x509.Certificate, now: datetime) -> Issuing:
         """Replace the intermediate if that is due; the old one when the root's key is away."""
-        with self._locked():
+        with self.locked():
             present = self.issuing(root)  # another process may have renewed it
             path = self.directory / ROOT_KEY
             if not past_half(present.certificate, now) or not path.exists():
@@ -142,8 +143,15 @@ class CaFiles:
         )
         return key_pem(key) + to_pem([sign.signed(wanted, root, root_key)]).encode()
 
+    def remove(self) -> None:
+        """Remove the keys and certificates; what a killed process left half removed is no obstacle."""
+        for name in (ROOT_KEY, ISSUING, ROOT):
+            (self.directory / name).unlink(missing_ok=True)
+        sync_directory(self.directory)
+
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
+        """Keep every other process, on this directory, from changing anything."""
         self.directory.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
         path = self.directory.with_name(f"{self.directory.name}.lock")
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)

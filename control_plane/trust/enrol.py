@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -17,14 +17,16 @@ from control_plane.model.gateway import Gateway
 from control_plane.model.identity import ObjectId, SpiffeId, TrustDomain
 from control_plane.model.node import Endpoint
 from control_plane.model.problem import InvalidValueError
-from control_plane.pki.certificate import load_chain
+from control_plane.pki.certificate import load_chain, serial_hex
 from control_plane.ports.audit import AuditStore
 from control_plane.ports.caller import Caller
+from control_plane.ports.certificates import Issued, IssuedLog, OwnAuthority
 from control_plane.ports.errors import ForbiddenError
 from control_plane.ports.objects import Mode, Objects, Write
-from control_plane.trust.authority import LEAF_LIFETIME, Authority
+from control_plane.trust.authority import LEAF_LIFETIME
 
 HELLO = "/proxenia.gateway.v1.Agent/Hello"
+RENEWAL = "/proxenia.gateway.v1.Agent/Renewal"
 MAX_HELLO = 64 * 1024  # bytes
 
 
@@ -46,16 +48,26 @@ class _Hello:
     csr: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Renewal:
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    gateway: ObjectId
+
+
 _HELLO = TypeAdapter(_Hello)
+_RENEWAL = TypeAdapter(_Renewal)
+Message = TypeVar("Message")
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """``hello`` is the handler of HELLO (ports/caller.py). ``clock`` gives the time in UTC."""
+    """The handlers (ports/caller.py) of HELLO and RENEWAL. ``clock`` gives the time in UTC."""
 
     objects: Objects
-    authority: Authority
+    authority: OwnAuthority
     audit: AuditStore
+    issued: IssuedLog
     own: TrustDomain
     clock: Callable[[], datetime]
     lifetime: timedelta = LEAF_LIFETIME
@@ -65,27 +77,47 @@ class Enrolment:
 
         Raises InvalidValueError (bad request), ForbiddenError (another's certificate) and UnavailableError.
         """
-        request = _parse(body)
+        request = _parse(_HELLO, body)
         announced = request.gateway
-        spiffe_id = SpiffeId(f"spiffe://{self.own}/gateway/{announced.id}")
-        if caller.spiffe_id is not None and caller.spiffe_id != spiffe_id:
-            raise ForbiddenError(f"expected the certificate of {spiffe_id}, got that of {caller.spiffe_id}")
+        spiffe_id = self._identity(announced.id, caller)
+        signer = self.authority.signer(spiffe_id)
         chain = self.authority.issue(request.csr, spiffe_id, lifetime=self.lifetime, now=self.clock())
         await self._register(
             Gateway(announced.id, spiffe_id, announced.ingress, announced.egress, announced.envoy_version)
         )
+        leaf = load_chain(chain)[0]
+        issued = Issued(
+            gateway=announced.id,
+            serial=serial_hex(leaf.serial_number),
+            not_before=leaf.not_valid_before_utc,
+            not_after=leaf.not_valid_after_utc,
+            signer=signer,
+        )
+        await self.issued.note(issued)
         checkpoints = await self.audit.checkpoints(announced.id)
         answer = {
             "certificate": chain,
-            "not_after": int(load_chain(chain)[0].not_valid_after_utc.timestamp()),
+            "not_after": int(leaf.not_valid_after_utc.timestamp()),
             "trust_domain": self.own,
             "spiffe_id": spiffe_id,
             "anchors": self.authority.anchors(),
+            "signer": signer,
             "checkpoints": {
                 point.stream: {"file": point.file, "offset": point.offset} for point in checkpoints
             },
         }
         return json.dumps(answer).encode()
+
+    async def renewal(self, body: bytes, caller: Caller) -> bytes:
+        """Who would sign now: a gateway whose certificate is another signer's asks for a new one at once."""
+        spiffe_id = self._identity(_parse(_RENEWAL, body).gateway, caller)
+        return json.dumps({"signer": self.authority.signer(spiffe_id)}).encode()
+
+    def _identity(self, gateway: ObjectId, caller: Caller) -> SpiffeId:
+        spiffe_id = SpiffeId(f"spiffe://{self.own}/gateway/{gateway}")
+        if caller.spiffe_id is not None and caller.spiffe_id != spiffe_id:
+            raise ForbiddenError(f"expected the certificate of {spiffe_id}, got that of {caller.spiffe_id}")
+        return spiffe_id
 
     async def _register(self, gateway: Gateway) -> None:
         stored = await self.objects.get(Kind.GATEWAY, gateway.key)
@@ -94,13 +126,13 @@ class Enrolment:
             await self.objects.write([write], actor=f"gateway {gateway.id}")
 
 
-def _parse(body: bytes) -> _Hello:
+def _parse(adapter: TypeAdapter[Message], body: bytes) -> Message:
     if len(body) > MAX_HELLO:
         raise InvalidValueError(
             "too_large", f"expected a greeting of at most {MAX_HELLO} bytes, got {len(body)}"
         )
     try:
-        return _HELLO.validate_json(body, strict=True)
+        return adapter.validate_json(body, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole message"

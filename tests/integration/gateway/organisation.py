@@ -34,6 +34,7 @@ from control_plane.xds.identity import Admission
 from control_plane.xds.listen import Credentials, Listen
 from control_plane.xds.server import Rules, Server
 from tests.fakes.audit import FakeAudit
+from tests.fakes.certificates import FakeIssued
 from tests.fakes.deliveries import FakeDeliveries
 from tests.fakes.objects import FakeObjects
 from tests.integration.gateway import envoy_config
@@ -99,7 +100,7 @@ class Organisation:
         )
         board.open()
         enrolment = Enrolment(
-            self.objects, authority, self.audit, OWN, lambda: datetime.now(UTC), self.lifetime
+            self.objects, authority, self.audit, FakeIssued(), OWN, lambda: datetime.now(UTC), self.lifetime
         )
         receiver = Receiver(self.audit, own=OWN, clock=lambda: datetime.now(UTC))
         made = authority.server_credentials(now=datetime.now(UTC))

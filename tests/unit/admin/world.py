@@ -26,6 +26,7 @@ from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import Problem
 from control_plane.store.database import Database
 from tests.fakes.audit import FakeAudit
+from tests.fakes.certificates import FakeExpiries, FakeRotations
 from tests.fakes.deliveries import FakeDeliveries
 from tests.fakes.objects import FakeObjects
 
@@ -68,6 +69,8 @@ class World:
     deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
     overview: FakeOverview = field(default_factory=FakeOverview)
     waiting: tuple[str, ...] = ()
+    expiries: FakeExpiries = field(default_factory=FakeExpiries)
+    rotations: FakeRotations | None = field(default_factory=FakeRotations)
     anchors: tuple[str, ...] = ("our anchor",)
     database: Database | None = None  # instead of the fakes
     serving: Serving | None = None
@@ -90,6 +93,8 @@ class World:
             anchors=lambda: self.anchors,
             counts=lambda: {Kind.NODE: 2},
             waiting=lambda: self.waiting,
+            expiries=self.expiries,
+            rotations=self.rotations,
         )
 
     @property

@@ -22,6 +22,7 @@ from control_plane.ports.errors import ForbiddenError, UnavailableError
 from control_plane.trust.authority import Authority
 from control_plane.trust.enrol import Enrolment
 from tests.fakes.audit import FakeAudit
+from tests.fakes.certificates import FakeIssued
 from tests.fakes.objects import FakeObjects
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -57,7 +58,7 @@ async def enrolment(tmp_path: Path, objects: FakeObjects) -> Enrolment:
     await audit.append([], Checkpoint("gw-1", "access", "access.1", 42))
     await audit.append([], Checkpoint("gw-2", "access", "access.9", 7))
     authority = Authority.open(tmp_path / "ca", LUEBECK, now=NOW)
-    return Enrolment(objects, authority, audit, LUEBECK, lambda: NOW)
+    return Enrolment(objects, authority, audit, FakeIssued(), LUEBECK, lambda: NOW)
 
 
 async def gateway_of(objects: FakeObjects) -> Gateway:
@@ -154,3 +155,20 @@ async def test_a_bad_greeting_changes_nothing_and_is_told_why(
     assert caught.value.code == code
     assert len(caught.value.detail) < 400
     assert objects.revision == 0
+
+
+async def test_what_was_issued_is_noted_with_its_signer(enrolment: Enrolment) -> None:
+    answer = await hello(enrolment, greeting())
+
+    (issued,) = await enrolment.issued.all()
+    leaf = load_chain(answer["certificate"])[0]
+    assert (issued.gateway, issued.not_after) == ("gw-1", leaf.not_valid_after_utc)
+    assert issued.signer == answer["signer"] == enrolment.authority.signer(GATEWAY)
+
+
+async def test_a_gateway_can_ask_who_signs_now(enrolment: Enrolment) -> None:
+    answer = json.loads(await enrolment.renewal(b'{"gateway": "gw-1"}', ANYBODY))
+
+    assert answer == {"signer": enrolment.authority.signer(GATEWAY)}
+    with pytest.raises(ForbiddenError):
+        await enrolment.renewal(b'{"gateway": "gw-2"}', Caller(GATEWAY))

@@ -1,0 +1,47 @@
+"""Metrics as Prometheus reads them: families of samples, made when they are asked for."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+TEXT = "text/plain"  # the exposition format's type; version 0.0.4 is what its readers assume
+
+
+class Sample(NamedTuple):
+    """One series: the values of the family's labels, and the number."""
+
+    labels: tuple[str, ...]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A gauge of one name; every sample has a value for each of ``labels``."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    samples: tuple[Sample, ...]
+
+
+class _Once(Collector):
+    def __init__(self, families: Sequence[Family]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        for family in self._families:
+            gauge = GaugeMetricFamily(family.name, family.help, labels=family.labels)
+            for sample in family.samples:
+                gauge.add_metric(sample.labels, sample.value)
+            yield gauge
+
+
+def render(families: Iterable[Family]) -> str:
+    """The families in the text format."""
+    registry = CollectorRegistry()
+    registry.register(_Once(tuple(families)))
+    return generate_latest(registry).decode()
