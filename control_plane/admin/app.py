@@ -6,12 +6,15 @@ from control_plane.admin import (
     agreements,
     audit_events,
     bundles,
+    expiry,
     gateways,
     grants,
     health,
     nodes,
+    peering,
     resources,
     revocations,
+    rotation,
     status,
 )
 from control_plane.admin.answers import answer_errors
@@ -27,9 +30,12 @@ ROUTES: tuple[Route, ...] = (
     *agreements.ROUTES,
     *revocations.ROUTES,
     *bundles.ROUTES,
+    *peering.ROUTES,
     *resources.ROUTES,
     *grants.ROUTES,
     *gateways.ROUTES,
+    *rotation.ROUTES,
+    *expiry.ROUTES,
     *audit_events.ROUTES,
 )
 

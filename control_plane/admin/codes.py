@@ -40,9 +40,24 @@ REQUEST: dict[str, Code] = {
     "body_too_slow": Code(408, "The body did not arrive in time", "send it faster, or in smaller parts"),
     "already_exists": Code(409, "It exists already", "change the one that exists, or choose another name"),
     "changed_meanwhile": Code(409, "Somebody else changed it at the same time", _READ_AGAIN),
+    "peering_off": Code(
+        409, "This control plane does not speak with partners", "start it with --peering-listen"
+    ),
     "still_referenced": Code(409, "Something else still names it", "remove what names it first"),
     "bad_transition": Code(
         409, "The agreement is not in a state that allows this", "set the state with PUT if you mean it"
+    ),
+    "rotation_in_progress": Code(
+        409, "The anchors are being changed already", "`proxenia cert rotation show` says how far it is"
+    ),
+    "no_rotation": Code(
+        409, "The anchors are not being changed", "start with `proxenia cert rotation start`"
+    ),
+    "not_waited_for": Code(
+        409, "The present step does not wait for that", "`proxenia cert rotation show` says what it waits for"
+    ),
+    "anchors_handed_in": Code(
+        409, "Our anchors come from elsewhere", "put the new root beside the old one into bundle.pem"
     ),
     "precondition_failed": Code(412, "It is not at the revision that If-Match names", _READ_AGAIN),
     "body_too_large": Code(413, "The body is too large", "split it"),

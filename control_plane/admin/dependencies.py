@@ -9,13 +9,25 @@ from control_plane.admin.tokens import TokenFile
 from control_plane.model.change import Kind
 from control_plane.model.identity import TrustDomain
 from control_plane.ports.audit import AuditStore
+from control_plane.ports.certificates import Expiries, Rotations
 from control_plane.ports.deliveries import DeliveryLog
 from control_plane.ports.objects import Objects
 from control_plane.ports.overview import Overview
+from control_plane.ports.peering import BundleKeeping, Inviting, Joining, PartnerViews
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeeringParts:
+    """What speaks with partners' control planes."""
+
+    inviting: Inviting
+    joining: Joining
+    views: PartnerViews
+    bundles: BundleKeeping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +36,7 @@ class Dependencies:
 
     ``anchors`` are our own, as partners import them (PEM, one certificate each). ``waiting`` says what
     readiness waits for, each in a few words; empty means ready. ``counts`` are the objects of the published
-    revision by kind, from memory.
+    revision by kind, from memory. ``rotations`` is None where our anchors come from elsewhere.
     """
 
     own: TrustDomain
@@ -37,5 +49,8 @@ class Dependencies:
     anchors: Callable[[], tuple[str, ...]]
     counts: Callable[[], Mapping[Kind, int]]
     waiting: Callable[[], tuple[str, ...]]
+    expiries: Expiries
+    rotations: Rotations | None = None
+    peering: PeeringParts | None = None  # None: no peering endpoint is set
     now: Callable[[], datetime] = _now
     node_ids: NodeIds = field(default_factory=NodeIds)

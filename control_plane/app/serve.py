@@ -8,7 +8,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -17,24 +18,26 @@ from control_plane.admin.app import create_app
 from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.serve import AdminSocketError, Serving, serve_admin
 from control_plane.admin.tokens import Role, TokenFile, new_token
+from control_plane.app.own_trust import credentials, open_authority, rotating, utc_now, watch
+from control_plane.app.partnership import Partnership
 from control_plane.app.settings import Settings, SettingsError, parse_listen
 from control_plane.app.up import prepare_state
 from control_plane.audit.cuts import REPORT, Cuts
 from control_plane.audit.receive import SHIP, Receiver
-from control_plane.model.problem import InvalidValueError
 from control_plane.model.tuning import Tuning
 from control_plane.ports.caller import Caller
+from control_plane.ports.certificates import OwnAuthority
 from control_plane.ports.errors import UnavailableError
 from control_plane.reconcile.federator import Federator
 from control_plane.reconcile.loop import Loop
 from control_plane.store.database import Database
 from control_plane.store.embedded import dsn_of
-from control_plane.trust.authority import Authority
-from control_plane.trust.enrol import HELLO, Enrolment
+from control_plane.trust.enrol import HELLO, RENEWAL, Enrolment
+from control_plane.trust.rotate import Rotating
 from control_plane.xds.board import Board
 from control_plane.xds.gateways import Gateways
 from control_plane.xds.identity import Admission
-from control_plane.xds.listen import Credentials, Listen, ListenError
+from control_plane.xds.listen import Listen, ListenError
 from control_plane.xds.server import Rules, Server
 
 _log = structlog.get_logger()
@@ -44,38 +47,31 @@ DATABASE_RETRY = 0.2  # seconds
 COLLECT = (20_000, 20, 100)  # objects, and younger collections, between two of the garbage collector
 
 
-def utc_now() -> datetime:
-    """The clock of everything that is composed here."""
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The control plane, put together but not running."""
 
     settings: Settings
     database: Database
-    authority: Authority
+    authority: OwnAuthority
     board: Board
     federator: Federator
     loop: Loop
+    partnership: Partnership | None
+    rotating: Rotating | None  # None where our anchors are handed in
 
     @classmethod
     def of(cls, settings: Settings) -> "Parts":
         """Open what is on disk; raises SettingsError when the authority cannot be used."""
         database = Database(settings.database_url or dsn_of(settings.state_dir))
-        try:
-            authority = Authority.open(settings.state_dir / "ca", settings.trust_domain, now=utc_now())
-        except InvalidValueError as error:
-            raise SettingsError([f"the certificate authority cannot be used: {error.detail}"]) from error
+        authority = open_authority(settings, now=utc_now())
         board = Board()
-        federator = Federator(settings.trust_domain, tuning_of(settings))
-        return cls(settings, database, authority, board, federator, Loop(database.objects, board, federator))
-
-    def credentials(self) -> Credentials:
-        """What gateways on other machines see of us."""
-        own = self.authority.server_credentials(now=utc_now())
-        return Credentials(own.key, own.chain, own.roots)
+        tuning = tuning_of(settings)
+        federator = Federator(settings.trust_domain, tuning)
+        loop = Loop(database.objects, board, federator)
+        partnership = Partnership.of(settings, database, authority, now=utc_now)
+        anchors = rotating(settings, authority, database, tuning=tuning)
+        return cls(settings, database, authority, board, federator, loop, partnership, anchors)
 
     def waiting(self) -> tuple[str, ...]:
         """What readiness waits for."""
@@ -91,6 +87,7 @@ class Parts:
             self.database.objects,
             self.authority,
             self.database.audit,
+            self.database.issued,
             settings.trust_domain,
             utc_now,
             lifetime,
@@ -102,11 +99,16 @@ class Parts:
             listen=Listen(
                 settings.run_dir / "xds.sock",
                 settings.xds_listen,
-                self.credentials if settings.xds_listen else None,
+                partial(credentials, self.authority) if settings.xds_listen else None,
             ),
             rules=Rules(
                 Admission(settings.trust_domain, self._may_connect),
-                {HELLO: enrolment.hello, SHIP: receiver.ship, REPORT: self.cuts(closing).report},
+                {
+                    HELLO: enrolment.hello,
+                    RENEWAL: enrolment.renewal,
+                    SHIP: receiver.ship,
+                    REPORT: self.cuts(closing).report,
+                },
             ),
         )
 
@@ -137,6 +139,9 @@ class Parts:
             anchors=self.authority.anchors,
             counts=self.federator.counts,
             waiting=self.waiting,
+            expiries=watch(self.settings, self.authority, self.database),
+            rotations=self.rotating,
+            peering=self.partnership.parts if self.partnership else None,
         )
 
 
@@ -146,6 +151,7 @@ def tuning_of(settings: Settings) -> Tuning:
         circuit_failures=settings.circuit_failures,
         circuit_open=settings.circuit_open_seconds,
         circuit_open_max=max(settings.circuit_open_seconds * 10, 300.0),
+        max_connection_duration=settings.connection_seconds,
     )
 
 
@@ -165,10 +171,12 @@ async def run(settings: Settings) -> int:
 
 
 async def _serve(parts: Parts, stop: asyncio.Event) -> None:
-    tasks = [
-        asyncio.create_task(_when_migrated(parts.database, parts.loop.run), name="loop"),
-        asyncio.create_task(_open_when_ready(parts), name="board"),
-    ]
+    endless = [asyncio.create_task(_when_migrated(parts.database, parts.loop.run), name="loop")]
+    if parts.partnership:
+        endless.append(asyncio.create_task(_when_ready(parts, parts.partnership.run), name="partnership"))
+    if parts.rotating:
+        endless.append(asyncio.create_task(_when_ready(parts, parts.rotating.run), name="rotation"))
+    tasks = [*endless, asyncio.create_task(_when_ready(parts, _opener(parts)), name="board")]
     async with AsyncExitStack() as stack:
         closing = asyncio.Event()
         server = parts.server(closing)
@@ -179,7 +187,7 @@ async def _serve(parts: Parts, stop: asyncio.Event) -> None:
         _log.info("control plane started", trust_domain=parts.settings.trust_domain, version=__version__)
         waiting = asyncio.create_task(stop.wait(), name="signal")
         try:
-            done, _ = await asyncio.wait([waiting, tasks[0]], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([waiting, *endless], return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in (waiting, *tasks):
                 task.cancel()
@@ -218,11 +226,19 @@ async def _when_migrated(database: Database, then: Callable[[], Awaitable[None]]
     await then()
 
 
-async def _open_when_ready(parts: Parts) -> None:
-    """Answer gateways only when everything that they should have is on the board."""
+async def _when_ready(parts: Parts, then: Callable[[], Awaitable[None]]) -> None:
+    """Go on when the database has been read."""
     await parts.loop.ready.wait()
-    parts.board.open()
-    # What was loaded stays: looking through all of it for garbage again and again would hold up the loop.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT)
+    await then()
+
+
+def _opener(parts: Parts) -> Callable[[], Awaitable[None]]:
+    async def open_board() -> None:
+        """Answer gateways only when everything that they should have is on the board."""
+        parts.board.open()
+        # What was loaded stays: looking through all of it for garbage again and again would hold up the loop.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*COLLECT)
+
+    return open_board

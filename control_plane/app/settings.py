@@ -3,9 +3,9 @@
 import os
 import tomllib
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import (
@@ -50,6 +50,27 @@ def _check_loopback(text: str) -> str:
     return text
 
 
+def _check_listen_or_none(text: str) -> str:
+    return _check_listen(text) if text else ""
+
+
+def words(text: str) -> list[str]:
+    """The parts of a list that is written with commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _check_networks(text: str) -> str:
+    for part in words(text):
+        ip_network(part)
+    return text
+
+
+def _check_domains(text: str) -> str:
+    for part in words(text):
+        TrustDomain.check(part)
+    return text
+
+
 Listen = Annotated[str, AfterValidator(_check_listen)]
 
 
@@ -78,6 +99,23 @@ class Settings(BaseSettings):
         default="",
         description="<loopback IP>:<port> of the admin API, with a token; the unix socket is always there",
     )
+    peering_listen: Annotated[str, AfterValidator(_check_listen_or_none)] = Field(
+        default="",
+        description="<IP>:<port> where partners' control planes reach this one; empty: they do not",
+    )
+    peering_address: str = Field(
+        default="", description="<host>:<port> that partners are told; empty: peering_listen"
+    )
+    partner_networks: Annotated[str, AfterValidator(_check_networks)] = Field(
+        default="", description="private networks that partners may be in, separated by commas"
+    )
+    approve_automatically: Annotated[str, AfterValidator(_check_domains)] = Field(
+        default="", description="organisations whose agreement is approved in advance, separated by commas"
+    )
+    gateway_address: str = Field(
+        default="",
+        description="the IP address that partners are told of gateways that listen on every interface",
+    )
     gateway_id: ObjectId = Field(default=ObjectId("gateway-1"), description="this gateway's id")
     control_plane: str = Field(
         default="",
@@ -97,6 +135,23 @@ class Settings(BaseSettings):
     leaf_hours: float = Field(
         default=24.0, gt=0, le=24 * 90, description="lifetime of a gateway's certificate"
     )
+    leaf_renew_seconds: float = Field(
+        default=0.0, ge=0, le=86400, description="renew it this often; 0: at half of its life"
+    )
+    connection_seconds: float = Field(
+        default=600.0,
+        ge=1,
+        le=86400,
+        description="how long a connection between gateways lives at most; a change of anchors waits for it",
+    )
+    authority: Literal["built-in", "files", "requests"] = Field(
+        default="built-in",
+        description="where our certificates come from: our own CA; files that are handed in;"
+        " or requests (CSR out, certificate in) for a CA that is elsewhere",
+    )
+    authority_dir: Path | None = Field(
+        default=None, description="the directory of files or requests; empty: <state>/certificates"
+    )
     circuit_failures: int = Field(
         default=5, ge=1, le=1000, description="consecutive failures that open a circuit"
     )
@@ -108,6 +163,18 @@ class Settings(BaseSettings):
     def run_dir(self) -> Path:
         """Sockets and pid files of the control plane."""
         return self.state_dir / "run"
+
+    @property
+    def certificates_dir(self) -> Path:
+        """Where certificates are handed in."""
+        return self.authority_dir or self.state_dir / "certificates"
+
+    @property
+    def handed_key(self) -> Path | None:
+        """The key of this gateway, if it is handed in."""
+        if self.authority != "files":
+            return None
+        return self.certificates_dir / self.gateway_id / "key.pem"
 
     @property
     def gateway_dir(self) -> Path:

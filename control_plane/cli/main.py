@@ -11,11 +11,13 @@ import click
 from control_plane import __version__
 from control_plane.cli.agreements import agreement, bundle
 from control_plane.cli.audit import audit
+from control_plane.cli.certificates import cert
 from control_plane.cli.gateways import gateway
 from control_plane.cli.grants import grant
 from control_plane.cli.issue import issue
 from control_plane.cli.nodes import node
 from control_plane.cli.options import Place, output_option, show
+from control_plane.cli.peering import invite, join, partner
 from control_plane.cli.processes import demo, serve, up
 from control_plane.cli.resources import resource
 from control_plane.cli.status import status
@@ -60,6 +62,7 @@ def version(output: str) -> None:
 gateway.add_command(issue)
 for _command in (
     *(up, serve, gateway, demo, status),
-    *(node, resource, grant, agreement, bundle, audit, token, version),
+    *(invite, join, partner),
+    *(node, resource, grant, agreement, bundle, cert, audit, token, version),
 ):
     main.add_command(_command)

@@ -1,0 +1,95 @@
+"""``proxenia invite``, ``join`` and ``partner``: becoming partners, and how partners see us."""
+
+import sys
+from datetime import datetime
+from typing import Any
+
+import click
+
+from control_plane.cli.api import path_of
+from control_plane.cli.options import Place, output_option, pass_place, show
+from control_plane.cli.text import clean, shown, table
+
+HOUR = 3600.0
+
+
+@click.command()
+@click.argument("organisation")
+@click.option(
+    "--hours",
+    type=click.FloatRange(min=0.02, max=168),
+    default=24,
+    show_default=True,
+    help="How long the token can be used.",
+)
+@output_option
+@pass_place
+def invite(place: Place, organisation: str, hours: float, output: str) -> None:
+    """Invite ORGANISATION: print a token for its operator, which is shown this once."""
+    body = {"organisation": organisation, "lifetime": hours * HOUR}
+    document = place.api().send("POST", path_of("federation", "invites"), body)
+    show(document, output, lambda: _invitation(document))
+
+
+def _invitation(document: dict[str, Any]) -> str:
+    organisation = clean(document["organisation"])
+    return "\n".join(
+        (
+            document["token"],
+            "",
+            f"Give this token to the operator of {organisation} in private.",
+            f"It can be used once, until {clean(document['expires_at'])}: proxenia join TOKEN",
+            f"Then compare by telephone, our fingerprint is: {clean(document['words'])}",
+            f"And when it is the same on both sides: proxenia agreement approve {organisation}",
+        )
+    )
+
+
+@click.command()
+@click.argument("token")
+@output_option
+@pass_place
+def join(place: Place, token: str, output: str) -> None:
+    """Use the TOKEN (- for standard input) that a partner's operator gave to us."""
+    text = sys.stdin.read() if token == "-" else token  # noqa: S105 - the usual dash
+    document = place.api().send("POST", path_of("federation", "join"), {"token": text.strip()})
+    show(document, output, lambda: _joined(document))
+
+
+def _joined(document: dict[str, Any]) -> str:
+    organisation = clean(document["organisation"])
+    lines = [
+        f"agreement with {organisation} is {clean(document['state'])}; nodes learnt: {document['nodes']}",
+        f"their fingerprint: {clean(document['words'])}",
+        f"our fingerprint:   {clean(document['own_words'])}",
+    ]
+    if document["state"] != "trusted":
+        lines.append(f"When their operator reads the same: proxenia agreement approve {organisation}")
+    return "\n".join(lines)
+
+
+@click.group()
+def partner() -> None:
+    """How partners' control planes and ours see each other."""
+
+
+@partner.command("list")
+@output_option
+@pass_place
+def list_partners(place: Place, output: str) -> None:
+    """List what each partner said of us in its last heartbeat."""
+    document = place.api().get(path_of("federation", "partners"))
+    show(document, output, lambda: _partners(document["items"]))
+
+
+def _partners(items: list[dict[str, Any]]) -> str:
+    rows = [
+        [
+            item["organisation"],
+            "stale" if item["stale"] else "alive",
+            shown(item["heard_at"] and f"{datetime.fromisoformat(item['heard_at']):%Y-%m-%d %H:%M:%S}"),
+            item["summary"],
+        ]
+        for item in items
+    ]
+    return table(["PARTNER", "CONTROL PLANE", "HEARD (UTC)", "WHAT THEY SAY"], rows)

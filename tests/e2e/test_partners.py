@@ -1,0 +1,123 @@
+"""Two organisations that know nothing of each other become partners by ``invite``, ``join``, ``approve``."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from control_plane.app.demo.organisation import Organisation, eventually, free_port
+from control_plane.app.demo.upstream import Upstream
+from tests.e2e.conftest import room
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+
+
+@dataclass(frozen=True)
+class Strangers:
+    """Two deployments whose control planes can reach each other, and a service of the first."""
+
+    visby: Organisation
+    riga: Organisation
+    amber: Upstream
+
+
+def organisation(name: str, directory: object) -> Organisation:
+    settings = {
+        "PROXENIA_PEERING_LISTEN": f"127.0.0.1:{free_port()}",
+        "PROXENIA_PARTNER_NETWORKS": "127.0.0.0/8",
+    }
+    return Organisation(f"{name}.example", directory, sites=1, settings=settings)  # type: ignore[arg-type]  # a path
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def strangers() -> AsyncIterator[Strangers]:
+    with room() as directory:
+        visby, riga = organisation("visby", directory), organisation("riga", directory)
+        async with Upstream("amber") as amber, visby, riga:
+            await visby.ready()
+            await riga.ready()
+            yield Strangers(visby, riga, amber)
+
+
+def proxenia(own: Organisation, *words: str, code: int = 0) -> str:
+    """The command line on this organisation's machine; its standard output, or its complaint."""
+    argv = [sys.executable, "-m", "control_plane", "--state-dir", str(own.state_dir), *words]
+    done = subprocess.run(
+        argv, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == code, f"{words}: {done.stdout}{done.stderr}"
+    return done.stdout if code == 0 else done.stderr
+
+
+def fingerprint(text: str, label: str) -> str:
+    found = re.search(rf"{label}:\s+(.+)", text)
+    assert found, text
+    return found[1]
+
+
+async def test_strangers_become_partners_with_one_token_and_one_look_at_a_fingerprint(
+    strangers: Strangers,
+) -> None:
+    visby, riga = strangers.visby, strangers.riga
+    assert strangers.amber.endpoint
+    upstream = f"127.0.0.1:{strangers.amber.endpoint.port}"
+    proxenia(visby, "resource", "add", "amber@visby.example", "--upstream", upstream)
+
+    invitation = proxenia(visby, "invite", "riga.example")
+    token = invitation.splitlines()[0]
+    joined = proxenia(riga, "join", token)
+
+    assert fingerprint(invitation, "our fingerprint is") == fingerprint(joined, "their fingerprint")
+    for own, partner in ((visby, riga), (riga, visby)):
+        agreement = await own.get(f"/federation/agreements/{partner.trust_domain}")
+        assert (agreement["state"], agreement["open"]) == ("pending", False)
+
+    proxenia(visby, "agreement", "approve", "riga.example")
+    proxenia(riga, "agreement", "approve", "visby.example")
+    proxenia(visby, "grant", "add", "amber", "riga.example")
+    proxenia(riga, "resource", "add", "amber@visby.example")
+
+    async with aiohttp.ClientSession() as session:
+
+        async def served() -> bool:
+            url = f"http://127.0.0.1:{riga.sites[0].egress}/"
+            async with session.get(url, headers={"host": "amber.visby.example"}) as answer:
+                return answer.status == 200
+
+        await eventually("riga to reach amber@visby", served)
+
+
+async def test_a_token_is_used_once(strangers: Strangers) -> None:
+    token = proxenia(strangers.riga, "invite", "reval.example").splitlines()[0]
+
+    complaint = proxenia(strangers.visby, "join", token, code=1)
+
+    assert "wrong_organisation" in complaint
+
+
+async def test_a_partner_says_what_it_thinks_of_us(strangers: Strangers) -> None:
+    proxenia(strangers.visby, "agreement", "pause", "riga.example")
+
+    async def told() -> bool:
+        rows = (await strangers.riga.get("/federation/partners"))["items"]
+        return any(row["paused"] and "paused us" in row["summary"] for row in rows)
+
+    await eventually("riga to hear that visby paused it", told, within=30)
+    proxenia(strangers.visby, "agreement", "resume", "riga.example")
+
+
+async def test_a_revoked_partner_cannot_come_back_by_itself(strangers: Strangers) -> None:
+    visby, riga = strangers.visby, strangers.riga
+    proxenia(visby, "agreement", "revoke", "riga.example")
+
+    complaint = proxenia(visby, "invite", "riga.example", code=1)
+
+    assert "partner_revoked" in complaint
+    agreement = await visby.get(f"/federation/agreements/{riga.trust_domain}")
+    assert agreement["state"] == "revoked"
