@@ -189,6 +189,10 @@ class Organisation:
         """Write through the admin API."""
         return await self._call("POST", path, {"json": body})
 
+    async def put(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Replace an object."""
+        return await self._call("PUT", path, {"json": body})
+
     async def patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Change a part of an object."""
         return await self._call("PATCH", path, {"json": body})
