@@ -5,6 +5,8 @@ Codes are part of the API: they may be added, never renamed. The rules of the mo
 
 from dataclasses import dataclass
 
+from control_plane.admin.peer_codes import FAMILIES
+
 
 @dataclass(frozen=True, slots=True)
 class Code:
@@ -142,7 +144,9 @@ VALUES: dict[str, Code] = {
     "duplicate_anchor": Code(422, "The bundle holds a certificate twice", _BUNDLE),
 }
 
-CODES: dict[str, Code] = REQUEST | RULES | VALUES
+PEERS: dict[str, Code] = {name: Code(kind.status, kind.title, kind.hint) for name, kind in FAMILIES.items()}
+
+CODES: dict[str, Code] = PEERS | REQUEST | RULES | VALUES
 
 
 def code_of(name: str) -> Code:

@@ -62,7 +62,7 @@ def _parts(call: Call) -> PeeringParts:
 
 
 @route(
-    Operation("POST", INVITES, NewInvitation, Invitation, "Invite an organisation", Role.ADMIN, status=201)
+    Operation("POST", INVITES, NewInvitation, Invitation, "Invite an organisation", Role.OPERATOR, status=201)
 )
 async def invite(call: Call, wanted: NewInvitation) -> Reply:
     """Make a token, which is shown this once, and the words of our fingerprint."""
@@ -79,7 +79,7 @@ async def list_invitations(call: Call, _: Nothing) -> Reply:
 
 
 @route(
-    Operation("DELETE", INVITES + "/{id}", Nothing, None, "Withdraw an invitation", Role.ADMIN, status=204)
+    Operation("DELETE", INVITES + "/{id}", Nothing, None, "Withdraw an invitation", Role.OPERATOR, status=204)
 )
 async def withdraw_invitation(call: Call, _: Nothing) -> Reply:
     """Make its token useless."""
@@ -94,7 +94,7 @@ async def withdraw_invitation(call: Call, _: Nothing) -> Reply:
         UsedToken,
         Joined,
         "Use a partner's token",
-        Role.ADMIN,
+        Role.OPERATOR,
         deadline=JOIN_DEADLINE,
     )
 )
@@ -123,7 +123,7 @@ async def refresh_bundle(call: Call, _: Nothing) -> Reply:
     return Reply()
 
 
-@route(Operation("POST", BUNDLE + "/approve", Nothing, Bundle, "Accept replaced anchors", Role.ADMIN))
+@route(Operation("POST", BUNDLE + "/approve", Nothing, Bundle, "Accept replaced anchors", Role.OPERATOR))
 async def approve_bundle(call: Call, _: Nothing) -> Reply:
     """Take over a bundle that shares no anchor with the one that we hold."""
     organisation = TrustDomain(call.path["organisation"])

@@ -45,7 +45,8 @@ def remember(settings: Settings) -> None:
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """The settings as environment for a child process."""
-    own = {f"PROXENIA_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
+    given = {name: value for name, value in settings.model_dump().items() if value is not None}
+    own = {f"PROXENIA_{name.upper()}": str(value) for name, value in given.items()}
     return {**os.environ, **own}
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from control_plane.admin.codes import CODES
+from control_plane.peering.refusal import CODES as REFUSALS
 
 PACKAGE = Path(__file__).parents[3] / "control_plane"
 MODELS = ("agreement", "bundle", "grant", "identity", "node", "resource")
@@ -33,3 +34,7 @@ def test_every_code_has_a_status_a_title_and_a_next_step(name: str) -> None:
     assert code.title[0].isupper()
     assert code.title[-1] != "."
     assert code.hint
+
+
+def test_every_refusal_between_control_planes_is_listed() -> None:
+    assert set(REFUSALS) <= set(CODES)
