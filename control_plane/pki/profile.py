@@ -45,6 +45,11 @@ def check_leaf(leaf: x509.Certificate, purpose: Purpose, *, max_lifetime: timede
             f"expected a leaf with the extended key usage of a {purpose}, {USAGES[purpose].dotted_string},"
             f" got {shown(got)}",
         )
+    if leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).critical:
+        raise RefusedError(
+            Refusal.BAD_EXTENDED_KEY_USAGE,
+            "expected an extended key usage that is not critical, as public profiles ask, got a critical one",
+        )
     lifetime = leaf.not_valid_after_utc - leaf.not_valid_before_utc
     if lifetime > max_lifetime:
         raise RefusedError(
@@ -53,7 +58,16 @@ def check_leaf(leaf: x509.Certificate, purpose: Purpose, *, max_lifetime: timede
 
 
 def check_authorities(path: Sequence[x509.Certificate]) -> None:
-    """Refuse authorities whose key usage does not say so: X509-SVID 4.3; RFC 5280 lets it be absent."""
+    """Refuse authorities whose key usage does not say so: X509-SVID 4.3; RFC 5280 lets it be absent.
+
+    An anchor is limited by what it is trusted for, not by an extended key usage of its own: one that has it is
+    no anchor of a public profile, and libraries disagree on what it means.
+    """
+    if extension(path[-1], x509.ExtendedKeyUsage) is not None:
+        raise RefusedError(
+            Refusal.BAD_EXTENDED_KEY_USAGE,
+            "expected an anchor without an extended key usage, got one with it",
+        )
     for authority in path[1:]:
         usage = extension(authority, x509.KeyUsage)
         if usage is None or not usage.key_cert_sign:

@@ -46,7 +46,6 @@ _KEY_IDS = "key identifiers only help to find issuers; the signature decides"
 _CN = "the common name is never looked at: the identity is the URI SAN"
 _RSA = "RSA keys of at least 2048 bits are strong whatever their length is divisible by"
 _SUFFIX = "public suffixes are about DNS names, which are nobody's identity here"
-_EKU = "a form of EKU that RFC 5280 allows; our own step asks for the purpose itself"
 
 # Rules of the public web that say nothing about an identity; each of these certificates is otherwise valid.
 NOT_ABOUT_IDENTITY = {
@@ -68,8 +67,6 @@ NOT_ABOUT_IDENTITY = {
     "limbo::webpki::cn::utf8-vs-punycode-mismatch": _CN,
     "limbo::webpki::cn::not-in-san": _CN,
     "limbo::webpki::cn::case-mismatch": _CN,
-    "limbo::webpki::eku::ee-critical-eku": _EKU,
-    "limbo::webpki::eku::root-has-eku": _EKU,
     "limbo::webpki::san::public-suffix-multi-label-wildcard-san": _SUFFIX,
     "limbo::webpki::san::public-suffix-private-namespace-wildcard-san": _SUFFIX,
     "limbo::webpki::forbidden-rsa-not-divisible-by-8-in-root": _RSA,
