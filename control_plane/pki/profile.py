@@ -66,7 +66,7 @@ def check_authorities(path: Sequence[x509.Certificate]) -> None:
     if extension(path[-1], x509.ExtendedKeyUsage) is not None:
         raise RefusedError(
             Refusal.BAD_EXTENDED_KEY_USAGE,
-            "expected an anchor without an extended key usage, got one with it",
+            "expected an anchor without an extended key usage, got one",
         )
     for authority in path[1:]:
         usage = extension(authority, x509.KeyUsage)
