@@ -12,8 +12,6 @@ from control_plane.store.deliveries import PostgresDeliveries
 from control_plane.store.feed import Feed
 from control_plane.store.migrate import migrate
 from control_plane.store.objects import PostgresObjects
-from control_plane.store.partners import PostgresPartners
-from control_plane.store.peering import PostgresInvitations
 from control_plane.store.partners import PostgresBundleStates, PostgresPartners
 from control_plane.store.peering import PostgresInvitations
 from control_plane.store.pool import Pool
