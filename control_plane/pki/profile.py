@@ -60,8 +60,8 @@ def check_leaf(leaf: x509.Certificate, purpose: Purpose, *, max_lifetime: timede
 def check_authorities(path: Sequence[x509.Certificate]) -> None:
     """Refuse authorities whose key usage does not say so: X509-SVID 4.3; RFC 5280 lets it be absent.
 
-    An anchor is limited by what it is trusted for, not by an extended key usage of its own: one that has it is
-    no anchor of a public profile, and libraries disagree on what it means.
+    An anchor is limited by what it is trusted for, not by an extended key usage of its own: one that has it
+    is no anchor of a public profile, and libraries disagree on what it means.
     """
     if extension(path[-1], x509.ExtendedKeyUsage) is not None:
         raise RefusedError(
