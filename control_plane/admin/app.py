@@ -6,6 +6,7 @@ from control_plane.admin import (
     agreements,
     audit_events,
     bundles,
+    checks,
     expiry,
     gateways,
     grants,
@@ -26,6 +27,7 @@ from control_plane.admin.operation import Route
 ROUTES: tuple[Route, ...] = (
     *health.ROUTES,
     *status.ROUTES,
+    *checks.ROUTES,
     *nodes.ROUTES,
     *agreements.ROUTES,
     *revocations.ROUTES,

@@ -46,6 +46,7 @@ REQUEST: dict[str, Code] = {
         409, "This control plane does not speak with partners", "start it with --peering-listen"
     ),
     "still_referenced": Code(409, "Something else still names it", "remove what names it first"),
+    "no_gateway": Code(409, "No gateway is connected", "start one with `proxenia gateway run`"),
     "bad_transition": Code(
         409, "The agreement is not in a state that allows this", "set the state with PUT if you mean it"
     ),

@@ -11,6 +11,7 @@ from control_plane.model.identity import TrustDomain
 from control_plane.ports.audit import AuditStore
 from control_plane.ports.certificates import Expiries, Rotations
 from control_plane.ports.deliveries import DeliveryLog
+from control_plane.ports.isolation import IsolationCheck
 from control_plane.ports.objects import Objects
 from control_plane.ports.overview import Overview
 from control_plane.ports.peering import BundleKeeping, Inviting, Joining, PartnerViews
@@ -52,5 +53,6 @@ class Dependencies:
     expiries: Expiries
     rotations: Rotations | None = None
     peering: PeeringParts | None = None  # None: no peering endpoint is set
+    isolation: IsolationCheck | None = None
     now: Callable[[], datetime] = _now
     node_ids: NodeIds = field(default_factory=NodeIds)

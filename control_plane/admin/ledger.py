@@ -69,6 +69,25 @@ async def perform(call: Call, deeds: Sequence[Deed]) -> int:
         raise
 
 
+async def note(call: Call, action: str, resource: str) -> None:
+    """Audit what is about to be done that changes no object. Raises UnavailableError: then it must not be."""
+    row_id = f"{call.request_id}/0"
+    event = AuditEvent(
+        event_id=str(uuid5(_EVENTS, f"{REPORTER}/{row_id}")),
+        reporter=REPORTER,
+        row_id=row_id,
+        timestamp=call.deps.now(),
+        event_type=EventType.OPERATOR_ACTION,
+        correlation_id=call.request_id,
+        principal=call.actor,
+        principal_org=call.deps.own,
+        resource=resource,
+        action=action,
+        decision="allowed",
+    )
+    await call.deps.audit.append([event])
+
+
 async def _record(call: Call, deeds: Sequence[Deed], *, failure: str = "") -> None:
     for first in range(0, len(deeds), _SLICE):
         part = deeds[first : first + _SLICE]

@@ -33,6 +33,7 @@ from control_plane.reconcile.loop import Loop
 from control_plane.store.database import Database
 from control_plane.store.embedded import dsn_of
 from control_plane.trust.enrol import HELLO, RENEWAL, Enrolment
+from control_plane.trust.isolation import Isolation
 from control_plane.trust.rotate import Rotating
 from control_plane.xds.board import Board
 from control_plane.xds.gateways import Gateways
@@ -142,6 +143,9 @@ class Parts:
             expiries=watch(self.settings, self.authority, self.database),
             rotations=self.rotating,
             peering=self.partnership.parts if self.partnership else None,
+            isolation=Isolation(
+                own=self.settings.trust_domain, overlay=self.loop.overlay, busy=asyncio.Lock()
+            ),
         )
 
 

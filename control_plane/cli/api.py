@@ -17,6 +17,7 @@ _NOT_AUTHORISED = {401, 403}
 _PAGE = 500
 _WITHIN = 10.0  # seconds
 _BULK_WITHIN = 120.0
+_TRIAL_WITHIN = 100.0
 
 Document = dict[str, Any]
 
@@ -51,9 +52,13 @@ class Api:
         body = None if document is None else json.dumps(document).encode()
         return self._call(method, path, body, "application/json")
 
+    def try_out(self, path: str) -> Document:
+        """Let the control plane try something, which takes a while."""
+        return self._call("POST", path, b"{}", "application/json", within=_TRIAL_WITHIN)
+
     def send_lines(self, path: str, lines: bytes) -> Document:
         """Load many objects."""
-        return self._call("POST", path, lines, JSON_LINES)
+        return self._call("POST", path, lines, JSON_LINES, within=_BULK_WITHIN)
 
     def pages(self, path: str, query: Mapping[str, object], *, limit: int) -> Document:
         """The first ``limit`` items of a list, page by page; ``next`` is null unless there are more."""
@@ -67,13 +72,15 @@ class Api:
             if after is None or len(items) >= limit:
                 return {"items": items, "next": after}
 
-    def _call(self, method: str, path: str, body: bytes | None = None, media: str = "") -> Document:
+    def _call(
+        self, method: str, path: str, body: bytes | None = None, media: str = "", *, within: float = _WITHIN
+    ) -> Document:
         headers = {"Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = media
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
-        connection = self._connection(_BULK_WITHIN if media == JSON_LINES else _WITHIN)
+        connection = self._connection(within)
         try:
             response, content = _exchange(connection, method, path, body, headers)
         except (OSError, HTTPException) as error:

@@ -12,6 +12,7 @@ from control_plane import __version__
 from control_plane.cli.agreements import agreement, bundle
 from control_plane.cli.audit import audit
 from control_plane.cli.certificates import cert
+from control_plane.cli.check import check
 from control_plane.cli.gateways import gateway
 from control_plane.cli.grants import grant
 from control_plane.cli.issue import issue
@@ -61,7 +62,7 @@ def version(output: str) -> None:
 
 gateway.add_command(issue)
 for _command in (
-    *(up, serve, gateway, demo, status),
+    *(up, serve, gateway, demo, status, check),
     *(invite, join, partner),
     *(node, resource, grant, agreement, bundle, cert, audit, token, version),
 ):

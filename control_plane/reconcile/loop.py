@@ -5,13 +5,14 @@ cannot be reached, what was published last stays, and ``degraded`` says so.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from random import SystemRandom
 
 import structlog
 
 from control_plane.model.agreement import Cut
-from control_plane.model.change import Change
+from control_plane.model.change import Change, Item
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import Problem
 from control_plane.ports.errors import UnavailableError
@@ -40,6 +41,7 @@ class Loop:
         self._degraded = False
         self._epoch = -1
         self._cut = asyncio.Event()
+        self._turn = asyncio.Lock()  # one change after the other: a big one lets others run in between
         self.ready = asyncio.Event()
 
     @property
@@ -90,8 +92,31 @@ class Loop:
                 self._degraded = True
             await asyncio.sleep(next(delays))
 
+    @asynccontextmanager
+    async def overlay(self, items: Sequence[Item]) -> AsyncIterator[None]:
+        """Publish ``items`` beside what the store holds until the block is left; the store hears nothing.
+
+        Their keys must be nobody else's. Raises UnavailableError before the store was read.
+        """
+        if not self.ready.is_set():
+            raise UnavailableError("nothing is published yet: the database was not read")
+        gone = tuple(Item(item.kind, item.key, None) for item in items)
+        await self._aside(tuple(items))
+        try:
+            yield
+        finally:
+            await self._aside(gone)
+
+    async def _aside(self, items: tuple[Item, ...]) -> None:
+        async with self._turn:
+            publication = self._federator.apply(Change(self._revision, items))
+            self._publisher.publish(publication)
+
     async def _catch_up(self) -> None:
-        change = await self._objects.changes(self._revision)
+        async with self._turn:
+            await self._take(await self._objects.changes(self._revision))
+
+    async def _take(self, change: Change) -> None:
         if self._degraded:
             _log.info("store available again", revision=change.revision)
         self._degraded = False

@@ -16,7 +16,7 @@ from control_plane.pki.refusal import Refusal, RefusedError
 from control_plane.pki.spiffe import check_uri_constraints
 from control_plane.pki.verify import Anchors, Identity, TrustStore, authenticate, verify_chain
 from tests.unit.pki.federation import FORGED, GOOD, LUEBECK, VISBY, organisation
-from tests.unit.pki.minting import DAY, NOW, Minted, authority, chain_pem, constraints, crl_pem, leaf, mint
+from tests.unit.pki.minting import NOW, Minted, authority, chain_pem, constraints, crl_pem, leaf, mint
 
 
 def store_of(*names: str) -> TrustStore:
@@ -38,13 +38,13 @@ def code_of(chain: tuple[x509.Certificate, ...], store: TrustStore) -> str:
 
 
 def test_a_chain_becomes_an_identity_with_its_path_and_its_end() -> None:
-    visby = organisation(VISBY)
+    visby, chain = organisation(VISBY), chain_of(GOOD)
 
-    identity = verify(chain_of(GOOD), store_of(VISBY, LUEBECK))
+    identity = verify(chain, store_of(VISBY, LUEBECK))
 
     assert identity.spiffe_id == GOOD
     assert identity.path[1:] == (visby.issuing.certificate, visby.root.certificate)
-    assert identity.expires == NOW + DAY
+    assert identity.expires == chain[0].not_valid_after_utc
 
 
 def test_no_certificate_is_no_identity() -> None:
