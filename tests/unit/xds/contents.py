@@ -1,4 +1,4 @@
-"""What the model's world is made of: few names, and contents that say themselves whether an Envoy takes them."""
+"""What the model's world is made of: few names, and contents that say whether an Envoy takes them."""
 
 from dataclasses import dataclass
 from functools import cache

@@ -1,8 +1,9 @@
 """An Envoy as the delta protocol sees it, with the habits that were observed on the real one.
 
-It keeps what it acknowledged (told to the server when it reconnects) apart from what it applied: of a response
-that it refuses for one resource's sake it applies the others, and does not list them afterwards. A cluster that
-changed warms until its endpoints come, and until then nothing is said about clusters, not even an ACK.
+It keeps what it acknowledged (told to the server when it reconnects) apart from what it applied: of a
+response that it refuses for one resource's sake it applies the others, and does not list them afterwards. A
+cluster that changed warms until its endpoints come, and until then it says nothing about clusters, not even
+that it took them.
 """
 
 from collections import deque

@@ -5,7 +5,7 @@ from collections import deque
 import hypothesis.strategies as st
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 from hypothesis import settings
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from control_plane.model.xds import CLUSTER, ENDPOINTS, ROUTES, SECRET, XdsResource
 from control_plane.ports.publisher import Name, Publication
@@ -24,7 +24,7 @@ from tests.unit.xds.contents import (
 )
 from tests.unit.xds.model_envoy import WITHDRAWABLE, ModelEnvoy
 
-_SCOPES = st.sampled_from(["", "", "", GATEWAY, STRANGER])
+_SCOPES = st.sampled_from([*[""] * 6, GATEWAY, GATEWAY, STRANGER])
 _CONTENTS = st.builds(
     Content,
     type_url=st.sampled_from(TYPES),
@@ -33,6 +33,7 @@ _CONTENTS = st.builds(
     scope=_SCOPES,
 )
 _REMOVALS = st.builds(Name, st.sampled_from(TYPES), st.sampled_from(NAMES), _SCOPES)
+_STEP, _TAKEN = st.lists(_CONTENTS, max_size=5), st.lists(_REMOVALS, max_size=3)
 _SOME_NAMES = st.sets(st.sampled_from(NAMES), min_size=1, max_size=3)
 _BY_NAME = st.sampled_from([CLUSTER, ROUTES, SECRET])  # endpoints are asked for as clusters come and go
 _STALE = st.sampled_from(["", "", "0", "stale"])
@@ -56,6 +57,7 @@ class Federation(RuleBasedStateMachine):
         self.sent: dict[str, DeltaDiscoveryResponse] = {}  # by nonce, without an answer
         self.heard: dict[tuple[str, str], str] = {}  # what the server was told that the Envoy has
         self.known_bad: dict[tuple[str, str], str] = {}  # what the server was told that the Envoy refuses
+        self.asked: set[tuple[str, str]] = set()  # names that were said on this stream
         self.opened: set[str] = set()  # types of which the server read a request
         self.envoy.connect()
 
@@ -74,7 +76,16 @@ class Federation(RuleBasedStateMachine):
 
     # --- the world
 
-    @rule(contents=st.lists(_CONTENTS, max_size=5), removals=st.lists(_REMOVALS, max_size=3))
+    @initialize(names=st.sets(st.sampled_from(NAMES)), settled=st.booleans())
+    def begin(self, names: set[str], *, settled: bool) -> None:
+        everything = [Content(type_url, name, GOOD[0]) for type_url in TYPES for name in sorted(names)]
+        self.publish({Name(each.type_url, each.name): each for each in everything}, [])
+        for type_url in (ROUTES, SECRET):
+            self.envoy.subscribe(type_url, NAMES)
+        if settled:
+            self.drain()
+
+    @rule(contents=_STEP, removals=_TAKEN)
     def step(self, contents: list[Content], removals: list[Name]) -> None:
         upserts = {Name(each.type_url, each.name, each.scope): each for each in contents}
         taken = [name for name in removals if name not in upserts]
@@ -107,6 +118,10 @@ class Federation(RuleBasedStateMachine):
             assert self.seen(message.type_url)[each.name].version == each.version, "sent from another step"
         for name in message.removed_resources:
             assert name not in self.seen(message.type_url), f"taken back, and there: {name}"
+        if message.removed_resources and not self.asked & {
+            (message.type_url, n) for n in message.removed_resources
+        }:
+            assert not self.known_bad, "taken back while something offered is refused"
         self.sent[message.nonce] = message
         self.wire.append(response.data)
         return True
@@ -140,6 +155,7 @@ class Federation(RuleBasedStateMachine):
             self.heard |= {(type_url, n): v for n, v in request.initial_resource_versions.items()}
         for name in (*request.resource_names_unsubscribe, *request.resource_names_subscribe):
             self.known_bad.pop((type_url, name), None)
+            self.asked.add((type_url, name))
         message = self.sent.pop(request.response_nonce, None)
         if message is None:
             return
@@ -164,6 +180,19 @@ class Federation(RuleBasedStateMachine):
 
     @rule()
     def envoy_reconnects(self) -> None:
+        self.connect()
+
+    @rule(contents=_STEP, removals=_TAKEN, later=_STEP)
+    def envoy_is_away_for_a_while(
+        self, contents: list[Content], removals: list[Name], later: list[Content]
+    ) -> None:
+        """It applied what it was sent, its answers are lost, and the world moves on without it."""
+        self.step(contents, [])
+        while self.send_one():
+            pass
+        while self.wire:
+            self.envoy.receive(self.wire.popleft())
+        self.step(later, removals)
         self.connect()
 
     @rule()
