@@ -18,7 +18,7 @@ from control_plane.admin.app import create_app
 from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.serve import AdminSocketError, Serving, serve_admin
 from control_plane.admin.tokens import Role, TokenFile, new_token
-from control_plane.app.own_trust import credentials, open_authority, rotating, utc_now, watch
+from control_plane.app.own_trust import credentials, follow_files, open_authority, rotating, utc_now, watch
 from control_plane.app.partnership import Partnership
 from control_plane.app.settings import Settings, SettingsError, parse_listen
 from control_plane.app.up import prepare_state
@@ -180,7 +180,8 @@ async def _serve(parts: Parts, stop: asyncio.Event) -> None:
         endless.append(asyncio.create_task(_when_ready(parts, parts.partnership.run), name="partnership"))
     if parts.rotating:
         endless.append(asyncio.create_task(_when_ready(parts, parts.rotating.run), name="rotation"))
-    tasks = [*endless, asyncio.create_task(_when_ready(parts, _opener(parts)), name="board")]
+    files = asyncio.create_task(follow_files(parts.authority), name="handed-in files")
+    tasks = [*endless, files, asyncio.create_task(_when_ready(parts, _opener(parts)), name="board")]
     async with AsyncExitStack() as stack:
         closing = asyncio.Event()
         server = parts.server(closing)

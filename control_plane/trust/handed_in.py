@@ -6,6 +6,8 @@ they change, and checked as a partner would check them: what is bad is refused a
 stays.
 """
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -32,6 +34,7 @@ from control_plane.trust.files import check_private
 from control_plane.trust.sequence_file import SequenceFile
 
 CONTROL_PLANE = "control-plane"
+LOOK = 2.0  # seconds
 BUNDLE, KEY, CHAIN = "bundle.pem", "key.pem", "chain.pem"
 
 _log = structlog.get_logger()
@@ -140,6 +143,12 @@ class HandedIn:
             _log.error("handed_in_refused", code=error.code, detail=error.detail, next_step="the last stays")
         else:
             _log.info("handed_in_taken_over", sequence=self._good.bundle.sequence)
+
+    async def run(self, clock: Callable[[], datetime]) -> None:
+        """Look every few seconds, until cancelled."""
+        while True:
+            await asyncio.to_thread(self.look, clock())
+            await asyncio.sleep(LOOK)
 
     def _versions(self) -> tuple[tuple[int, int, int] | None, ...]:
         place = self._place
