@@ -1,6 +1,7 @@
-"""The processes of bench/streams.py: the product's server, a raw one, and clients. Each takes one order a line.
+"""The processes of bench/streams.py: the product's server, a raw one, and clients. One order a line.
 
-``serve ours|raw SOCKET RESOURCES`` knows ``change NUMBER`` and ``cpu``; ``swarm SOCKET RESOURCES STREAMS INDEX``
+``serve ours|raw SOCKET RESOURCES`` knows ``change NUMBER`` and ``cpu``;
+``swarm SOCKET RESOURCES STREAMS INDEX``
 knows ``expect NUMBER``. Every answer is one line of JSON.
 """
 
@@ -86,7 +87,7 @@ class Ours:
         self._board.publish(Publication((changed,)))
 
 
-class Raw(grpc.GenericRpcHandler):
+class Raw(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
     """Writes bytes that were made once to every stream, and reads without looking."""
 
     def __init__(self, path: str, _resources: int) -> None:
@@ -212,7 +213,8 @@ def _rss_mb() -> float:
 
 async def _orders() -> asyncio.StreamReader:
     reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    protocol = asyncio.StreamReaderProtocol(reader)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
     return reader
 
 

@@ -1,8 +1,9 @@
 """One change to many streams: Proxenia's ADS server against a raw grpc.aio server that writes the same bytes.
 
-The raw server has no views, no acknowledgements and no authentication: it is the limit of grpc.aio on this machine
-and now. Servers and clients run in processes of their own; both servers meet the same clients. Every client is
-one connection with one stream that asks for all clusters, and by name for the endpoints of each; one change is
+The raw server has no views, no acknowledgements and no authentication: it is the limit of grpc.aio on this
+machine and now. Servers and clients run in processes of their own; both servers meet the same clients. Every
+client is one connection with one stream that asks for all clusters, and by name for the endpoints of each;
+one change is
 one ClusterLoadAssignment. Times are from the change call to the moment when the last client wrote its ACK.
 
 ``python bench/streams.py [resources] [streams] [changes]`` prints one table.
@@ -31,8 +32,9 @@ Progress = Callable[[str], None]
 def measure_streams(n: int, streams: int, changes: int, *, progress: Progress) -> dict[str, Any]:
     """Measure both servers in turn, with ``n`` clusters and their endpoints.
 
-    ``{"n", "streams", "changes", "ours": {...}, "raw": {...}, "ratio"}``; each side has ``p50_ms``, ``p90_ms``,
-    ``cpu_ms`` and ``bytes`` (per change), ``rss_mb`` of the server, and ``connect_ms`` (CPU for one reconnect).
+    ``{"n", "streams", "changes", "ours": {...}, "raw": {...}, "ratio"}``; each side has ``p50_ms``,
+    ``p90_ms``, ``cpu_ms`` and ``bytes`` (per change), ``rss_mb`` of the server, and ``connect_ms`` (CPU for
+    one reconnect).
     """
     sides = {}
     for kind in ("raw", "ours"):
@@ -116,7 +118,9 @@ def _measure(kind: str, path: Path, *, n: int, streams: int, changes: int) -> di
         server.hear()
         before = server.ask("cpu")["cpu"]
         shares = [streams // SWARMS + (i < streams % SWARMS) for i in range(SWARMS)]
-        swarms = [start("swarm", str(path), str(n), str(share), str(i)) for i, share in enumerate(shares) if share]
+        swarms = [
+            start("swarm", str(path), str(n), str(share), str(i)) for i, share in enumerate(shares) if share
+        ]
         for swarm in swarms:
             swarm.hear()
         time.sleep(SETTLE)

@@ -1,4 +1,4 @@
-"""The board: what all gateways should have, changed in whole steps, and looked at through a view per gateway."""
+"""The board: what all gateways should have, changed in whole steps, looked at through a view per gateway."""
 
 from collections.abc import Callable, Iterable
 from itertools import count
@@ -15,13 +15,13 @@ Wake = Callable[[], None]
 class Board:
     """Implements ``ports.publisher.Publisher``. One per process, used from its event loop only.
 
-    Nothing is answered before ``open`` says that the board shows the whole world: a restart must never look like
+    Nothing is answered before ``open`` says that the board shows the whole world: a restart never looks like
     an empty one.
     """
 
     def __init__(self) -> None:
         self.acks: dict[bytes, tuple[str, str]] = {}
-        self.revision = 0
+        self.revision = 1  # 0 is before everything
         self.withdrew = 0
         self.ready = False
         serials = count(1)

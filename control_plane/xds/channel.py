@@ -116,7 +116,7 @@ class Channel:
         if self.refused:  # a refusal is forgotten when what was refused is withdrawn
             self.refused = {n: refusal for n, refusal in self.refused.items() if shelf.get(n) is not None}
         entries, absent = self._with_owed(self.pending())
-        base = 0 if self._unanswered else self.position
+        base = self._base(entries)
         self.position = shelf.revision
         self.owed = {}
         if entries or absent or self._unanswered:
@@ -213,6 +213,13 @@ class Channel:
         if 2 * len(chosen) > len(self.shelf):
             return tuple(e for e in self.shelf.since(0) if e.name in chosen), tuple(absent)
         return tuple(chosen[name] for name in sorted(chosen)), tuple(absent)
+
+    def _base(self, entries: tuple[Entry, ...]) -> int:
+        """Name the step before the oldest of ``entries``: nothing up to it is still to be sent."""
+        if self._unanswered:
+            return 0
+        oldest = entries[0].revision if len(entries) == 1 else min((e.revision for e in entries), default=0)
+        return max(self.position, oldest - 1)
 
     def _next_group(self) -> Response | None:
         while self.groups:

@@ -58,7 +58,7 @@ def _child(resource: XdsResource) -> str:
 
 
 class Frames:
-    """Makes the responses of one type, with nonces from a sequence that all types share, and keeps the latest."""
+    """Makes the responses of one type, with nonces of a sequence that all types share; keeps the latest."""
 
     def __init__(self, type_url: str, serials: Iterator[int], acks: dict[bytes, tuple[str, str]]) -> None:
         self._type_url = type_url
@@ -71,10 +71,11 @@ class Frames:
     def response(self, entries: tuple[Entry, ...], removed: tuple[str, ...], *, after: int) -> Response:
         """Put exactly these in a response whose serial number is greater than ``after``.
 
-        A stream asks for more than its last number, so it never sees a nonce twice, although nonces are shared.
+        A stream asks for more than its last number: it never sees a nonce twice, although nonces are shared.
         """
         latest = self._latest
-        if latest is not None and latest.entries is entries and latest.serial > after and latest.removed == removed:
+        same = latest is not None and latest.entries is entries and latest.removed == removed
+        if latest is not None and same and latest.serial > after:
             return latest
         key = (entries, removed)
         shared = self._shared.get(key)

@@ -79,12 +79,12 @@ class Gateways:
                 await self.save()
             except UnavailableError as error:
                 _log.warning("deliveries not saved", replica=self._replica, error=str(error))
-            except Exception:
+            except Exception:  # noqa: BLE001 - a defect here must not end what the gateways are told
                 _log.exception("deliveries not saved", replica=self._replica)
             await asyncio.sleep(SAVE_SECONDS)
 
     async def save(self) -> None:
-        """Write down what is different now; it stays noted when UnavailableError says that it could not be."""
+        """Write down what is different now; it stays noted when UnavailableError says that it was not."""
         touched, self._touched = self._touched, set()
         states = []
         for number, gateway in enumerate(sorted(touched)):

@@ -21,7 +21,7 @@ class Connection(Protocol):
 
 
 def caller_of(connection: Connection) -> Caller:
-    """Read the caller's identity; raises ForbiddenError unless the certificate has exactly one URI SAN, a SPIFFE id.
+    """Read the caller's identity; ForbiddenError unless the certificate has exactly one URI SAN, a SPIFFE id.
 
     Two would let one organisation's authority put a second name beside a good one (envoy.md, section 2.2).
     """
@@ -38,13 +38,13 @@ def caller_of(connection: Connection) -> Caller:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Which gateways may open a stream; ``authorise`` has the last word on ids that the certificate proves."""
+    """Which gateways may open a stream; ``authorise`` has the last word on ids that a certificate proves."""
 
     trust_domain: TrustDomain
     authorise: Callable[[Caller, str], bool]
 
     def gateway(self, caller: Caller, node_id: str) -> ObjectId:
-        """Admit the node of this id or raise: InvalidValueError for a bad id, ForbiddenError for another's."""
+        """Admit the node of this id; InvalidValueError for a bad id, ForbiddenError for another's."""
         gateway = ObjectId(node_id)
         expected = f"spiffe://{self.trust_domain}/gateway/{gateway}"
         if caller.spiffe_id is not None and caller.spiffe_id != expected:

@@ -63,14 +63,15 @@ def open_unix(server: grpc.aio.Server, path: Path) -> None:
 
 
 def open_tcp(server: grpc.aio.Server, address: str, source: CredentialsSource) -> int:
-    """Listen with mutual TLS; the port. Certificates and authorities are those of ``source`` at each handshake."""
+    """Listen with mutual TLS; the port. Certificates are those of ``source`` at each handshake."""
     credentials = grpc.dynamic_ssl_server_credentials(
         _configuration(source()), lambda: _configuration(source()), require_client_authentication=True
     )
     try:
-        return server.add_secure_port(address, credentials)
+        port: int = server.add_secure_port(address, credentials)
     except RuntimeError as error:
         raise ListenError(f"cannot listen on {address}: {error}; is the port taken?") from error
+    return port
 
 
 def _configuration(credentials: Credentials) -> grpc.ServerCertificateConfiguration:

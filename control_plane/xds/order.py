@@ -39,4 +39,4 @@ DEFAULT_TO_ALL = frozenset({CLUSTER, LISTENER})
 """Types of which a first request without names means all ("legacy wildcard"); the others must say ``*``."""
 
 PARENT, CHILD = CLUSTER, ENDPOINTS
-"""A changed parent warms until its child is sent again, even when the child did not change: Envoy does not ask."""
+"""A changed parent warms until its child is sent again, even an unchanged one: Envoy does not ask for it."""

@@ -15,8 +15,8 @@ _PART_OF_NAME = r"[A-Za-z0-9_/-]"
 
 
 def clean(text: str) -> str:
-    """Take out of Envoy's text what must not be kept: PEM blocks, control characters, and the rest of a long one."""
-    printable = _UNPRINTABLE.sub(" ", _PEM.sub("(pem)", text[:_READ])).strip()
+    """Take out of Envoy's text what must not be kept: PEM blocks, control characters, and too much."""
+    printable = " ".join(_UNPRINTABLE.sub(" ", _PEM.sub("(pem)", text[:_READ])).split())
     return printable if len(printable) <= MAX_DETAIL else printable[: MAX_DETAIL - 1] + "…"
 
 
@@ -42,9 +42,9 @@ class Verdict:
 def judge(entries: Sequence[Entry], text: str, *, current: Callable[[Entry], bool]) -> Verdict:
     """Divide a refused response.
 
-    Whom the text names is guilty, and so is who was alone. The others are offered again without them: Envoy may
-    have applied them, but does not count them as its own until it acknowledged them. When nobody is named, halves
-    are tried, until the guilty are alone. What is not ``current`` any more is nobody's business.
+    Whom the text names is guilty, and so is who was alone. The others are offered again without them: Envoy
+    may have applied them, but does not count them as its own until it acknowledged them. When nobody is
+    named, halves are tried, until the guilty are alone. What is not ``current`` any more is nobody's business.
     """
     blamed = set(named(text, (entry.name for entry in entries)))
     if not blamed and len(entries) == 1:

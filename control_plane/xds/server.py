@@ -144,7 +144,7 @@ class Server:
                 )
 
 
-class _Routes(grpc.GenericRpcHandler):
+class _Routes(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
     """Finds methods by name; grpc answers UNIMPLEMENTED for others."""
 
     def __init__(self, methods: Mapping[str, grpc.RpcMethodHandler]) -> None:

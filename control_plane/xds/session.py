@@ -121,7 +121,7 @@ class Session:
                 self._owe(channel, (entry.child for entry in parent.shelf.since(parent.opened_at)))
 
     def _follow(self, parents: Iterable[Entry]) -> None:
-        """Owe the children of parents that are sent: a changed cluster warms until its endpoints come again."""
+        """Owe the children of parents that are sent: a changed cluster warms until its endpoints come."""
         channel = self._channels.get(CHILD)
         if channel is not None:
             self._owe(channel, (entry.child for entry in parents))

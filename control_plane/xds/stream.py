@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import grpc
 import structlog
@@ -22,7 +23,7 @@ READ_PAUSE = 0.1  # seconds that a stream above its rate is not read
 
 _log = structlog.get_logger(__name__)
 
-Context = "grpc.aio.ServicerContext[bytes, bytes]"
+Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 
 
 class StreamEnd(Exception):  # noqa: N818 - it ends a stream, which is no error as such

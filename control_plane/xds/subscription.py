@@ -1,6 +1,6 @@
 """What one stream asks of one type: all, some names, or both (on-demand clusters beside the wildcard).
 
-Source: "How the client specifies what resources to return", "Subscribing to" and "Unsubscribing from resources"
+Source: "How the client specifies what resources to return", "Subscribing to" and "Unsubscribing from"
 of Envoy's xDS protocol.
 """
 
@@ -17,7 +17,7 @@ class ProtocolError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What one request asks for: each of ``names``, or all, must be answered whether or not it was sent before."""
+    """What one request asks for: each of ``names``, or all, is answered whether or not it was sent before."""
 
     names: Sequence[str] = field(default=())
     everything: bool = False

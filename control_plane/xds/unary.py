@@ -1,7 +1,8 @@
-"""Methods that other parts of the control plane serve to agents: bytes in and out, failures as grpc says them."""
+"""Methods that other parts of the control plane serve to agents: bytes in and out, failures as grpc's."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 import grpc
 import structlog
@@ -14,7 +15,7 @@ from control_plane.xds.limits import Limits
 
 _log = structlog.get_logger(__name__)
 
-Context = grpc.aio.ServicerContext
+Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 Method = Callable[[bytes, Context], Awaitable[bytes]]
 Failure = tuple[grpc.StatusCode, str]
 
@@ -44,14 +45,20 @@ async def _answer(
     try:
         async with asyncio.timeout(limits.unary_seconds):
             return await handler(request, caller_of(context))
-    except InvalidValueError as error:
-        return grpc.StatusCode.INVALID_ARGUMENT, f"{error.code}: {error.detail}"
-    except ForbiddenError as error:
-        return grpc.StatusCode.PERMISSION_DENIED, str(error)
-    except UnavailableError as error:
-        return grpc.StatusCode.UNAVAILABLE, str(error)
     except TimeoutError:
         return grpc.StatusCode.DEADLINE_EXCEEDED, f"no answer within {limits.unary_seconds:g} s"
-    except Exception:
-        _log.exception("method failed", method=name)
-        return grpc.StatusCode.INTERNAL, "internal error; the control plane's log says more"
+    except Exception as error:  # noqa: BLE001 - the outermost place; what is not known is logged in full
+        return _failure(name, error)
+
+
+def _failure(name: str, error: Exception) -> Failure:
+    match error:
+        case InvalidValueError():
+            return grpc.StatusCode.INVALID_ARGUMENT, f"{error.code}: {error.detail}"
+        case ForbiddenError():
+            return grpc.StatusCode.PERMISSION_DENIED, str(error)
+        case UnavailableError():
+            return grpc.StatusCode.UNAVAILABLE, str(error)
+        case _:
+            _log.error("method failed", method=name, exc_info=error)
+            return grpc.StatusCode.INTERNAL, "internal error; the control plane's log says more"

@@ -14,7 +14,7 @@ class World(Protocol):
 
     revision: int  # the last step
     withdrew: int  # the last step that took something away
-    acks: Mapping[bytes, tuple[str, str]]  # type and nonce, by the bytes of the ACK
+    acks: dict[bytes, tuple[str, str]]  # type and nonce, by the bytes of the ACK
 
 
 class Shelf:
@@ -93,7 +93,9 @@ class Shelf:
 class View(Protocol):
     """One gateway's view of all types."""
 
-    world: World
+    @property
+    def world(self) -> World:
+        """What is looked at."""
 
     def shelf(self, type_url: str) -> Shelf:
         """Show one type."""

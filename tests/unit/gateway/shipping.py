@@ -28,7 +28,8 @@ class DirectConnection(Connection):
         self.receiver = Receiver(audit, own=TrustDomain("luebeck.example"), clock=lambda: NOW)
         self.trouble: list[str] = []
 
-    async def call(self, method: str, request: bytes) -> bytes:
+    async def call(self, method: str, request: bytes, *, within: float = 0.0) -> bytes:
+        del within
         assert method == "Ship"
         trouble = self.trouble.pop() if self.trouble else ""
         if trouble == "request":
