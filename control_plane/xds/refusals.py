@@ -44,7 +44,7 @@ def judge(entries: Sequence[Entry], text: str, *, current: Callable[[Entry], boo
 
     Whom the text names is guilty, and so is who was alone. The others are offered again without them: Envoy
     may have applied them, but does not count them as its own until it acknowledged them. When nobody is
-    named, halves are tried, until the guilty are alone. What is not ``current`` any more is nobody's business.
+    named, halves are tried, until the guilty are alone. What is not ``current`` any more does not matter.
     """
     blamed = set(named(text, (entry.name for entry in entries)))
     if not blamed and len(entries) == 1:
