@@ -7,6 +7,7 @@ knows whether that is harmless.
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from enum import Enum, auto
 from types import TracebackType
 from typing import Any, Self
 
@@ -76,6 +77,14 @@ def _said(error: BaseException) -> str:
     return str(error)[:_SHOWN] or type(error).__name__
 
 
+class _Step(Enum):
+    """How far a transaction is."""
+
+    BEGIN = auto()
+    WORK = auto()
+    COMMIT = auto()
+
+
 class Pool:
     """At most ten connections; an async context manager."""
 
@@ -134,23 +143,24 @@ class Pool:
     async def _transaction(self, *, isolation: str, readonly: bool) -> AsyncIterator[asyncpg.Connection]:
         async with self.connection() as connection:
             transaction = connection.transaction(isolation=isolation, readonly=readonly)
-            await transaction.start()
+            step = _Step.BEGIN
             try:
+                await transaction.start()
+                step = _Step.WORK
                 yield connection
+                step = _Step.COMMIT
+                await transaction.commit()
             except BaseException as error:
-                if isinstance(error, LOST):
-                    connection.terminate()  # the server rolls back by itself
+                if step is not _Step.WORK or isinstance(error, LOST):
+                    connection.terminate()  # the server rolls back by itself what it has not committed
                 elif not connection.is_closed():
                     await transaction.rollback()
+                if step is _Step.COMMIT and isinstance(error, LOST):
+                    raise UnavailableError(
+                        "the connection was lost while the change was committed: look whether it took effect "
+                        f"before trying again ({_said(error)})"
+                    ) from error
                 raise
-            try:
-                await transaction.commit()
-            except LOST as error:
-                connection.terminate()
-                raise UnavailableError(
-                    "the connection was lost while the change was committed: look whether it took effect "
-                    f"before trying again ({_said(error)})"
-                ) from error
 
 
 async def _nothing_to_reset(_connection: Any) -> None:  # noqa: ANN401 - asyncpg's proxy type is private

@@ -96,6 +96,7 @@ class ServerFiles:
         self.root.chmod(mode)
         if account:
             self._let_through(account)
+        self.log.touch(mode=0o600)
         self.configuration.parent.mkdir(mode=0o755, exist_ok=True)
         self.configuration.parent.chmod(0o755)
 
