@@ -53,7 +53,7 @@ def open_unix(server: grpc.aio.Server, path: Path) -> None:
     """Listen on a 0600 socket in a 0700 directory; raises ListenError when either is not possible."""
     _check_directory(path.parent)
     _remove_stale(path)
-    before = os.umask(PRIVATE)
+    before = os.umask(0o177)  # of a socket that anybody may use this leaves 0600
     try:
         server.add_insecure_port(f"unix:{path}")
     except RuntimeError as error:
