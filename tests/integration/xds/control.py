@@ -83,6 +83,15 @@ class Control:
                         return delivery
         return None
 
+    async def left(self, gateway: str) -> None:
+        """Wait until it is written down that this gateway, which came, is not connected any more."""
+        for _ in range(_TRIES):
+            states = await self.deliveries.all()
+            if any(state.gateway == gateway and not state.connected for state in states):
+                return
+            await asyncio.sleep(_PAUSE)
+        raise AssertionError(f"expected {gateway} to be let go, got {states}")
+
     async def delivered(self, gateway: str, type_url: str, wanted: Callable[[Delivery], bool]) -> Delivery:
         """Wait until what is written down is as ``wanted``."""
         found = None

@@ -13,6 +13,7 @@ ADS = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedRes
 _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
 _PATIENCE = 10.0  # seconds
 _QUIET = 0.3
+_SHORT = 3.0
 
 
 class GatewayClient:
@@ -39,6 +40,11 @@ class GatewayClient:
         answer = DeltaDiscoveryRequest(type_url=message.type_url, response_nonce=message.nonce)
         await self.call.write(answer.SerializeToString())
         return message
+
+    async def reads(self) -> bool:
+        """Take what is there without an answer; False at the end."""
+        async with asyncio.timeout(_SHORT):
+            return await self.call.read() is not grpc.aio.EOF
 
     async def hears_nothing(self) -> bool:
         """Whether nothing comes for a while; the call cannot be read any more afterwards."""

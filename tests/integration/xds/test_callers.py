@@ -1,9 +1,10 @@
 """Over TCP a gateway is who its certificate says; on the private socket, its owner speaks for any gateway."""
 
+import asyncio
 import ssl
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,9 +65,8 @@ class Federation:
 
 async def refusal(client: GatewayClient) -> tuple[grpc.StatusCode, str]:
     """What a gateway is told that may not come in."""
-    with pytest.raises((grpc.aio.AioRpcError, AssertionError)):
+    with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # it may have ended already
         await client.ask(CLUSTER)
-        await client.hear()
     return await client.ended()
 
 

@@ -75,8 +75,8 @@ def _complete(delivery: Delivery, count: int) -> bool:
     return (delivery.wanted, delivery.acknowledged, delivery.in_flight) == (count, count, 0)
 
 
-def _saying(text: str) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handle(_request: web.Request) -> web.Response:
+def _saying(text: str) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+    async def handle(_request: web.BaseRequest) -> web.Response:
         return web.Response(text=text)
 
     return handle
