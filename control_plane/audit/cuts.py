@@ -7,7 +7,7 @@ comes with its next question, and becomes one audit row for each partner that wa
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Protocol
 
 from pydantic import TypeAdapter, ValidationError
@@ -112,10 +112,10 @@ class Cuts:
                 wait.cancel()
 
     def _age(self, cut: Cut) -> timedelta:
-        return max(timedelta(), self.clock() - datetime.fromtimestamp(cut.at, self.clock().tzinfo))
+        return max(timedelta(), self.clock() - datetime.fromtimestamp(cut.at, UTC))
 
     def _events(self, gateway: ObjectId, drained: Drained) -> Iterator[AuditEvent]:
-        """A row for each partner; one that is repeated has the same id, and is stored once."""
+        """A row for each partner, dated when the trust was taken back: repeated, it is stored once."""
         for organisation, cut in self.published.cuts().items():
             took = self._age(cut) - timedelta(milliseconds=drained.ago_ms)
             if took > RECENT:
@@ -126,7 +126,7 @@ class Cuts:
                 event_id=event_id(gateway, row),
                 reporter=gateway,
                 row_id=row,
-                timestamp=self.clock(),
+                timestamp=datetime.fromtimestamp(cut.at, UTC),
                 event_type=EventType.NODE_REVOKED,
                 principal=cut.by,
                 principal_org=self.own,
