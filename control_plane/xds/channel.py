@@ -72,7 +72,7 @@ class Channel:
         """Take the first request; ``held`` are the versions that the gateway has from an earlier stream."""
         self.opened_at = self.shelf.revision if held else 0
         self.ask(subscribe, unsubscribe, held=held)
-        if held and self.asked.wildcard:
+        if self.asked.wildcard:
             # Envoy does not list what came in a response that it refused in part: told again that it is gone.
             self._missing.update((name, None) for name in self.shelf.recently_gone() if name not in held)
 
