@@ -1,4 +1,4 @@
-"""Marks of a protocol-true session beside those of ``test_marks``: what Envoy applied and never acknowledged."""
+"""The marks of a session that keeps to the protocol, one test each: what Envoy needs and others got wrong."""
 
 from control_plane.model.xds import CLUSTER
 from tests.unit.xds.ads import Client, board, put, resource, said, take
