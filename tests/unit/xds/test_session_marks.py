@@ -1,4 +1,4 @@
-"""The marks of a session that keeps to the protocol, one test each: what Envoy needs and others got wrong."""
+"""More marks of a session that keeps to the protocol: what Envoy applied and never acknowledged."""
 
 from control_plane.model.xds import CLUSTER
 from tests.unit.xds.ads import Client, board, put, resource, said, take
