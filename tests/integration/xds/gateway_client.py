@@ -43,8 +43,11 @@ class GatewayClient:
 
     async def reads(self) -> bool:
         """Take what is there without an answer; False at the end."""
-        async with asyncio.timeout(_SHORT):
-            return await self.call.read() is not grpc.aio.EOF
+        try:
+            async with asyncio.timeout(_SHORT):
+                return await self.call.read() is not grpc.aio.EOF
+        except grpc.aio.AioRpcError:
+            return False
 
     async def hears_nothing(self) -> bool:
         """Whether nothing comes for a while; the call cannot be read any more afterwards."""
