@@ -1,8 +1,8 @@
 """Trust: what believing costs, and what the change of certificates and anchors costs those who call.
 
 Run with ``make bench NAME=trust`` (``QUICK=1``: less than 45 s). The first part is CPU alone; the second runs
-two organisations, under load that never stops and on connections that live a second, while both renew their
-certificates every second and then one of them changes its root from start to end.
+organisations: strangers become partners, one is revoked under load; then, on connections that live a second,
+both sides renew their certificates every second and one of them changes its root from start to end.
 """
 
 import asyncio
@@ -14,11 +14,12 @@ from time import perf_counter
 from bench.path import passable
 from bench.report import Report, percentile, quick
 from bench.trust_challenge import measure_all
+from bench.trust_partners import joining, revoking
 from bench.trust_verify import PROMISE_MS, chains, measure_verify
 from tests.e2e.pair import Pair, change_anchors, pair
 
 TIMES = 200 if quick() else 3000
-SECONDS = 6 if quick() else 30
+SECONDS = 4 if quick() else 30
 SETTINGS = {"PROXENIA_LEAF_RENEW_SECONDS": "1", "PROXENIA_CONNECTION_SECONDS": "1"}
 
 
@@ -54,17 +55,26 @@ async def anchors(partners: Pair, report: Report) -> None:
     report.figure("change of anchors: failed requests", load.failed, unit=f"of {load.requests}", at_most=0)
 
 
+async def changing(directory: Path, report: Report) -> None:
+    """Leaves, then anchors, of two organisations."""
+    async with pair(directory, SETTINGS) as partners:
+        await leaves(partners, report)
+        await anchors(partners, report)
+
+
 async def main() -> int:
     """Measure everything; exit status 0 when every figure holds."""
     report = Report("trust")
     report.progress("verifying chains and challenges")
     believing(report)
-    with tempfile.TemporaryDirectory(prefix="proxenia-bench-") as name:
-        async with pair(passable(Path(name)), SETTINGS) as partners:
-            report.progress(f"renewing both gateways' certificates every second for {SECONDS} s under load")
-            await leaves(partners, report)
-            report.progress("changing the anchors of one side under load")
-            await anchors(partners, report)
+    for title, part in (
+        ("two strangers become partners", joining),
+        ("revoking a partner under load", revoking),
+        ("renewing certificates every second, then changing anchors, under load", changing),
+    ):
+        report.progress(title)
+        with tempfile.TemporaryDirectory(prefix="proxenia-bench-") as name:
+            await part(passable(Path(name)), report)
     return report.finish()
 
 
