@@ -44,7 +44,8 @@ class Stored:
 class Objects(Protocol):
     """One transaction per change; every change has a revision, and readers follow by revision.
 
-    Every method raises UnavailableError when the database cannot be reached, having changed nothing.
+    Every method raises UnavailableError when the database cannot be reached. Nothing was changed then, except
+    perhaps when the connection was lost during the commit itself: the text says so.
     """
 
     async def write(self, writes: Sequence[Write], *, actor: str) -> int:
