@@ -70,10 +70,10 @@ class Client:
         self.session.on_request(request, now=NOW)
 
     def ack(self, *responses: Response) -> None:
-        """Acknowledge."""
+        """Acknowledge, as bytes."""
         for response in responses:
             request = DeltaDiscoveryRequest(type_url=response.type_url, response_nonce=response.nonce)
-            assert self.session.on_request(request, now=NOW)
+            assert self.session.on_ack(request.SerializeToString())
 
     def nack(self, response: Response, text: str) -> None:
         """Refuse."""

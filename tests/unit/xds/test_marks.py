@@ -1,9 +1,9 @@
 """Marks of a protocol-true session, each with the sentence of the protocol or the observation behind it."""
 
-from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
+from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 
 from control_plane.model.xds import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET
-from tests.unit.xds.ads import Client, board, put, resource, said, take
+from tests.unit.xds.ads import NOW, Client, board, put, resource, said, take
 
 
 def test_the_first_wildcard_request_is_answered_even_when_there_is_nothing() -> None:
@@ -61,6 +61,33 @@ def test_a_stale_nonce_acknowledges_and_refuses_nothing() -> None:
 
     assert client.delivery(SECRET).in_flight == 1
     assert client.hear() == []
+
+
+def test_an_acknowledgement_in_other_bytes_counts_as_well() -> None:
+    client = Client(board(resource(SECRET, "a")))
+    client.ask(SECRET, "a")
+    (response,) = client.hear()
+    answer = DeltaDiscoveryRequest(type_url=SECRET, response_nonce=response.nonce)
+    answer.node.id = "gw-1"
+
+    by_bytes = client.session.on_ack(answer.SerializeToString())
+    by_content = client.session.on_request(answer, now=NOW)
+
+    assert (by_bytes, by_content) == (False, True)
+    assert client.delivery(SECRET).acknowledged == 1
+
+
+def test_an_acknowledgement_of_what_another_stream_was_sent_counts_for_nothing() -> None:
+    world = board(resource(SECRET, "a"))
+    one, other = Client(world), Client(world)
+    one.ask(SECRET, "a")
+    other.ask(SECRET)
+    (response,) = one.hear()
+    answer = DeltaDiscoveryRequest(type_url=SECRET, response_nonce=response.nonce)
+
+    assert not other.session.on_ack(answer.SerializeToString())
+    assert one.session.on_ack(answer.SerializeToString())
+    assert not one.session.on_ack(answer.SerializeToString())
 
 
 def test_a_name_that_is_asked_for_again_is_answered_again() -> None:

@@ -1,0 +1,119 @@
+"""What is written down of the gateways: the last of each, once, and again when it could not be."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from control_plane.model.delivery import Delivery
+from control_plane.model.xds import CLUSTER
+from control_plane.ports.deliveries import GatewayState
+from control_plane.ports.errors import UnavailableError
+from control_plane.xds.gateways import Gateways
+
+MOMENT = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+class Log:
+    """Takes states, or is away."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.saved: list[GatewayState] = []
+
+    async def save(self, states: Sequence[GatewayState]) -> None:
+        if self.away:
+            raise UnavailableError("no database")
+        self.saved += states
+
+    async def all(self) -> list[GatewayState]:
+        return self.saved
+
+
+class Stream:
+    """One gateway's stream with a given number of acknowledged clusters."""
+
+    def __init__(self, acknowledged: int) -> None:
+        self.acknowledged = acknowledged
+        self.replaced = False
+
+    def deliveries(self) -> tuple[Delivery, ...]:
+        return (Delivery(CLUSTER, wanted=9, in_flight=0, acknowledged=self.acknowledged),)
+
+    def replace(self) -> None:
+        self.replaced = True
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
+@pytest.fixture
+def gateways(log: Log) -> Gateways:
+    return Gateways(log, replica="one", clock=lambda: MOMENT)
+
+
+async def test_the_state_is_written_once_until_something_is_different(log: Log, gateways: Gateways) -> None:
+    gateways.enter("gw", Stream(3))
+
+    await gateways.save()
+    await gateways.save()
+
+    assert log.saved == [
+        GatewayState("gw", connected=True, deliveries=Stream(3).deliveries(), replica="one", at=MOMENT)
+    ]
+    assert gateways.connected == ("gw",)
+
+
+async def test_a_gateway_that_left_keeps_its_last_figures(log: Log, gateways: Gateways) -> None:
+    stream = Stream(3)
+    gateways.enter("gw", stream)
+    await gateways.save()
+    stream.acknowledged = 4
+
+    gateways.leave("gw", stream)
+    await gateways.save()
+
+    assert [(state.connected, state.deliveries[0].acknowledged) for state in log.saved] == [
+        (True, 3),
+        (False, 4),
+    ]
+    assert gateways.connected == ()
+
+
+async def test_a_second_stream_takes_over_and_the_firsts_end_is_no_news(log: Log, gateways: Gateways) -> None:
+    first, second = Stream(1), Stream(2)
+    gateways.enter("gw", first)
+
+    gateways.enter("gw", second)
+    gateways.leave("gw", first)
+    await gateways.save()
+
+    assert first.replaced
+    assert not second.replaced
+    assert [(state.connected, state.deliveries[0].acknowledged) for state in log.saved] == [(True, 2)]
+
+
+async def test_what_could_not_be_written_is_written_later(log: Log, gateways: Gateways) -> None:
+    stream = Stream(5)
+    gateways.enter("gw", stream)
+    gateways.leave("gw", stream)
+    log.away = True
+    with pytest.raises(UnavailableError):
+        await gateways.save()
+
+    log.away = False
+    await gateways.save()
+    await gateways.save()
+
+    assert [(state.connected, state.deliveries[0].acknowledged) for state in log.saved] == [(False, 5)]
+
+
+async def test_many_gateways_are_all_written(log: Log, gateways: Gateways) -> None:
+    for number in range(75):
+        gateways.enter(f"gw-{number}", Stream(number))
+
+    await gateways.save()
+
+    assert len({state.gateway for state in log.saved}) == 75
