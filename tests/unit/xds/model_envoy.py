@@ -46,6 +46,9 @@ class ModelEnvoy:
         self.warming: set[str] = set()
         self.interrupted: set[str] = set()  # warming across a reconnect: only Envoy's own timeout ends that
         self.ghosts: set[tuple[str, str]] = set()  # applied, never acknowledged, and the server forgot them
+        self.unlisted: set[tuple[str, str]] = (
+            set()
+        )  # another version is applied than was listed at reconnecting
         self.nonces: set[str] = set()
 
     def connect(self) -> None:
@@ -53,6 +56,9 @@ class ModelEnvoy:
         self.outbox.clear()
         self.nonces.clear()
         self.interrupted |= self.warming
+        for type_url, watch in self.watches.items():
+            listed = watch.held
+            self.unlisted.update((type_url, n) for n, v in watch.applied.items() if listed.get(n, v) != v)
         for type_url, watch in self.watches.items():
             watch.opened = False
             if watch.wildcard or watch.names:
@@ -149,7 +155,8 @@ class ModelEnvoy:
         applied = self.watches[type_url].applied
         changed = [each.name for each in resources if applied.get(each.name) != each.version]
         applied.update((each.name, each.version) for each in resources)
-        self.ghosts.difference_update((type_url, each.name) for each in resources)
+        for known in (self.ghosts, self.unlisted):
+            known.difference_update((type_url, each.name) for each in resources)
         if type_url == CLUSTER:
             self.warming.update(changed)
             self.interrupted.difference_update(changed)
