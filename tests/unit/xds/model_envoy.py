@@ -57,8 +57,8 @@ class ModelEnvoy:
         self.nonces.clear()
         self.interrupted |= self.warming
         for type_url, watch in self.watches.items():
-            listed = watch.held
-            self.unlisted.update((type_url, n) for n, v in watch.applied.items() if listed.get(n, v) != v)
+            applied = watch.applied
+            self.unlisted.update((type_url, n) for n, v in watch.held.items() if applied.get(n) != v)
         for type_url, watch in self.watches.items():
             watch.opened = False
             if watch.wildcard or watch.names:
