@@ -9,6 +9,7 @@ import asyncio
 import socket
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -102,7 +103,10 @@ class Listener:
         try:
             await watched.closed.wait()
         finally:
-            transport.abort()
+            # Python 3.11.2 (Debian 12) forgets the connection of a transport that was closed twice; it then
+            # ends by its own shutdown timeout.
+            with suppress(AttributeError):
+                transport.abort()
 
 
 class _Watched(asyncio.Protocol):
