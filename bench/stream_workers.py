@@ -6,6 +6,7 @@ knows ``expect NUMBER``. Every answer is one line of JSON.
 """
 
 import asyncio
+import gc
 import json
 import sys
 import time
@@ -33,6 +34,7 @@ from control_plane.xds.identity import Admission
 from control_plane.xds.listen import Listen
 from control_plane.xds.server import ADS, Rules, Server
 
+COLLECT = (20_000, 20, 100)  # as the control plane sets it, here for both servers
 CONNECTING = 25  # clients of one process that connect at the same time
 FIRST = "0"  # the version of everything before the first change
 
@@ -222,6 +224,9 @@ async def serve(kind: str, path: str, resources: int) -> None:
     """Run one server until its orders end."""
     server = Ours(path, resources) if kind == "ours" else Raw(path, resources)
     await server.start()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT)
     orders = await _orders()
     _say({"ready": True})
     while order := (await orders.readline()).decode().split():

@@ -3,8 +3,8 @@
 The raw server has no views, no acknowledgements and no authentication: it is the limit of grpc.aio on this
 machine and now. Servers and clients run in processes of their own; both servers meet the same clients. Every
 client is one connection with one stream that asks for all clusters, and by name for the endpoints of each;
-one change is
-one ClusterLoadAssignment. Times are from the change call to the moment when the last client wrote its ACK.
+one change is one ClusterLoadAssignment. Times are from the change call to the moment when the last client
+wrote its ACK.
 
 ``python bench/streams.py [resources] [streams] [changes]`` prints one table.
 """
@@ -25,30 +25,42 @@ ROOT = Path(__file__).resolve().parent.parent
 WORKERS = Path(__file__).with_name("stream_workers.py")
 SWARMS = 2  # client processes
 SETTLE = 1.5  # seconds for the last acknowledgements, and for the states that are written down
+WARM = 5  # changes that are not measured
 
 Progress = Callable[[str], None]
 
 
 def measure_streams(n: int, streams: int, changes: int, *, progress: Progress) -> dict[str, Any]:
-    """Measure both servers in turn, with ``n`` clusters and their endpoints.
+    """Measure both servers, with ``n`` clusters and their endpoints; changes alternate between the two.
 
-    ``{"n", "streams", "changes", "ours": {...}, "raw": {...}, "ratio"}``; each side has ``p50_ms``,
-    ``p90_ms``, ``cpu_ms`` and ``bytes`` (per change), ``rss_mb`` of the server, and ``connect_ms`` (CPU for
-    one reconnect).
+    ``{"n", "streams", "changes", "ours": {...}, "raw": {...}, "ratio", "cpu_ratio"}``; each side has
+    ``p50_ms``, ``p90_ms``, ``cpu_ms`` and ``bytes`` (per change), ``rss_mb`` of the server, and
+    ``connect_ms`` (CPU for one reconnect). ``ratio`` is ours to raw at p50.
     """
-    sides = {}
-    for kind in ("raw", "ours"):
-        progress(f"{kind}: {streams} streams, {n} resources")
-        with tempfile.TemporaryDirectory(prefix="pxb") as folder:
-            sides[kind] = _measure(kind, Path(folder) / "s", n=n, streams=streams, changes=changes)
-        progress(f"{kind}: p50 {sides[kind]['p50_ms']:.2f} ms, CPU {sides[kind]['cpu_ms']:.2f} ms a change")
+    with tempfile.TemporaryDirectory(prefix="pxb") as folder, _workers() as start:
+        sides = {}
+        for kind in ("raw", "ours"):
+            progress(f"{kind}: {streams} streams connect, {n} resources")
+            sides[kind] = Side(kind, Path(folder) / kind, start=start, size=(n, streams))
+        for side in sides.values():
+            side.settle()
+        for number in range(WARM + changes):
+            for side in sides.values():
+                side.change(number)
+            if number == WARM - 1:
+                for side in sides.values():
+                    side.begin()
+        figures = {kind: side.figures(changes) for kind, side in sides.items()}
+    for kind, found in figures.items():
+        progress(f"{kind}: p50 {found['p50_ms']:.2f} ms, CPU {found['cpu_ms']:.2f} ms a change")
+    ours, raw = figures["ours"], figures["raw"]
     return {
         "n": n,
         "streams": streams,
         "changes": changes,
-        **sides,
-        "ratio": sides["ours"]["p50_ms"] / sides["raw"]["p50_ms"],
-        "cpu_ratio": sides["ours"]["cpu_ms"] / sides["raw"]["cpu_ms"],
+        **figures,
+        "ratio": ours["p50_ms"] / raw["p50_ms"],
+        "cpu_ratio": ours["cpu_ms"] / raw["cpu_ms"],
     }
 
 
@@ -112,43 +124,62 @@ def _workers() -> Iterator[Callable[..., Worker]]:
             worker.end()
 
 
-def _measure(kind: str, path: Path, *, n: int, streams: int, changes: int) -> dict[str, float]:
-    with _workers() as start:
-        server = start("serve", kind, str(path), str(n))
-        server.hear()
-        before = server.ask("cpu")["cpu"]
+class Side:
+    """One of the two servers with its own clients."""
+
+    def __init__(self, kind: str, path: Path, *, start: Callable[..., Worker], size: tuple[int, int]) -> None:
+        n, streams = size
+        self._streams = streams
+        self._taken: list[tuple[float, int]] = []
+        self._server = start("serve", kind, str(path), str(n))
+        self._server.hear()
+        self._before = self._cpu()
         shares = [streams // SWARMS + (i < streams % SWARMS) for i in range(SWARMS)]
-        swarms = [
-            start("swarm", str(path), str(n), str(share), str(i)) for i, share in enumerate(shares) if share
+        self._swarms = [
+            start("swarm", str(path), str(n), str(share), str(index))
+            for index, share in enumerate(shares)
+            if share
         ]
-        for swarm in swarms:
+        for swarm in self._swarms:
             swarm.hear()
+
+    def settle(self) -> None:
+        """Wait until everything that came of connecting is done."""
         time.sleep(SETTLE)
-        connected = server.ask("cpu")["cpu"]
-        for i in range(3):
-            _change(server, swarms, i)
+        self._connect_ms = (self._cpu() - self._before) / self._streams * 1e3
+
+    def begin(self) -> None:
+        """Forget the changes so far: they warmed up."""
         time.sleep(SETTLE)
-        begin = server.ask("cpu")["cpu"]
-        taken = [_change(server, swarms, 3 + i) for i in range(changes)]
+        self._taken.clear()
+        self._begun = self._cpu()
+
+    def change(self, number: int) -> None:
+        """Change one resource, and wait until the last client acknowledged it."""
+        version = str(number + 1)
+        for swarm in self._swarms:
+            swarm.ask(f"expect {version}")
+        begun = self._server.ask(f"change {version}")
+        last = max(swarm.hear()["at"] for swarm in self._swarms)
+        self._taken.append(((last - begun["at"]) * 1e3, begun["bytes"]))
+
+    def figures(self, changes: int) -> dict[str, float]:
+        """What the changes since ``begin`` cost."""
         time.sleep(SETTLE)
-        end = server.ask("cpu")
+        end = self._server.ask("cpu")
+        times = [ms for ms, _ in self._taken]
         return {
-            "p50_ms": statistics.median(ms for ms, _ in taken),
-            "p90_ms": statistics.quantiles([ms for ms, _ in taken], n=10)[-1],
-            "cpu_ms": (end["cpu"] - begin) / changes * 1e3,
-            "bytes": taken[-1][1],
+            "p50_ms": statistics.median(times),
+            "p90_ms": statistics.quantiles(times, n=10)[-1],
+            "cpu_ms": (end["cpu"] - self._begun) / changes * 1e3,
+            "bytes": self._taken[-1][1],
             "rss_mb": end["rss_mb"],
-            "connect_ms": (connected - before) / streams * 1e3,
+            "connect_ms": self._connect_ms,
         }
 
-
-def _change(server: Worker, swarms: list[Worker], number: int) -> tuple[float, int]:
-    version = str(number + 1)
-    for swarm in swarms:
-        swarm.ask(f"expect {version}")
-    begun = server.ask(f"change {version}")
-    last = max(swarm.hear()["at"] for swarm in swarms)
-    return (last - begun["at"]) * 1e3, begun["bytes"]
+    def _cpu(self) -> float:
+        seconds: float = self._server.ask("cpu")["cpu"]
+        return seconds
 
 
 if __name__ == "__main__":

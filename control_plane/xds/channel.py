@@ -174,7 +174,8 @@ class Channel:
     def _claim(self, names: Sequence[str], held: Mapping[str, str]) -> None:
         """Owe an answer for each name of which the gateway does not have the present version."""
         versions = self.shelf.versions()
-        for name in [n for n in names if n not in versions or held.get(n) != versions[n]]:
+        same = bool(names) and held == versions  # nothing happened meanwhile: told in one comparison
+        for name in [n for n in names if n not in versions or not (same or held.get(n) == versions[n])]:
             # What the gateway has and should not have is taken back in its turn; the rest is answered now.
             (self._missing if name in held and name not in versions else self.owed)[name] = None
             self.refused.pop(name, None)

@@ -100,8 +100,9 @@ class Server:
             await self._serve(context)
         except StreamEnd as end:
             _log.info("stream ended", peer=context.peer(), code=end.code.name, detail=end.detail)
-            async with asyncio.timeout(ABORT_SECONDS):
-                await context.abort(end.code, end.detail)
+            with suppress(TimeoutError):  # it hears the reason whenever it reads again
+                async with asyncio.timeout(ABORT_SECONDS):
+                    await context.abort(end.code, end.detail)
 
     async def _serve(self, context: Context) -> None:
         if self._stopping:

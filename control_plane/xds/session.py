@@ -56,7 +56,7 @@ class Session:
         subscribe, unsubscribe = request.resource_names_subscribe, request.resource_names_unsubscribe
         if subscribe or unsubscribe or not nonce:
             # A stale nonce says that the answer is late, not that the wish is: it counts all the same.
-            channel.ask(subscribe, unsubscribe, held={})
+            channel.ask(list(subscribe), list(unsubscribe), held={})
             self.restless = True
         return answered
 
@@ -107,7 +107,7 @@ class Session:
             raise ProtocolError(f"expected one of the types {sorted(TYPES)}, got {type_url[:200]!r}")
         channel = Channel(type_url, self._view.shelf(type_url))
         held = dict(request.initial_resource_versions)
-        channel.open(request.resource_names_subscribe, request.resource_names_unsubscribe, held)
+        channel.open(list(request.resource_names_subscribe), list(request.resource_names_unsubscribe), held)
         self._channels[type_url] = channel
         self._figures.append(Figures(channel))
         self._pushing = [self._channels[row.type_url] for row in PUSH if row.type_url in self._channels]

@@ -113,6 +113,8 @@ class Stream:
     async def run(self) -> None:
         """Serve until the gateway leaves; raises StreamEnd when it is not the gateway that ends it."""
         ending: BaseException | None = None
+        # Apart from the first message: a status cannot be sent while both are stuck in one operation.
+        await self._context.send_initial_metadata(())
         self._board.watch(self.gateway, self.wake)
         try:
             while not self._board.ready:  # what the gateway has must not be held against an unread world

@@ -78,8 +78,8 @@ class Shelf:
 
     def kept(self, names: Sequence[str]) -> list[str]:
         """Return the same names, as the strings that are kept here anyway."""
-        known = self.common.entries
-        return [known[name].name if name in known else name for name in names]
+        known = self.common.entries.get
+        return [name if (entry := known(name)) is None else entry.name for name in names]
 
     def recently_gone(self) -> list[str]:
         """Name what went last, for a gateway that may have missed it."""

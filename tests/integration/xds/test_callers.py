@@ -44,7 +44,7 @@ class Federation:
     ) -> AsyncIterator[GatewayClient]:
         """A stream over TCP with this certificate, to a server that shows one cluster."""
         with tempfile.TemporaryDirectory(prefix="px-") as directory:
-            context = self._context(leaf, Path(directory))
+            context = self.context(leaf, Path(directory))
             async with (
                 control(cluster("a"), setup=self.setup(registered=registered)) as server,
                 relay(Path(directory) / "r.sock", server.port, context=context) as wire,
@@ -52,7 +52,7 @@ class Federation:
             ):
                 yield client
 
-    def _context(self, leaf: Leaf | None, directory: Path) -> ssl.SSLContext:
+    def context(self, leaf: Leaf | None, directory: Path) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False  # the server has a SPIFFE id and no host name
         context.load_verify_locations(cadata=self.authority.anchor)
