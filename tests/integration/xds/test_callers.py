@@ -12,6 +12,7 @@ import grpc
 import pytest
 
 from control_plane.model.xds import CLUSTER
+from control_plane.ports.caller import Caller
 from control_plane.xds.listen import Credentials
 from tests.integration.translate.certificates import Authority, Leaf
 from tests.integration.xds.control import Setup, control
@@ -143,6 +144,20 @@ async def test_a_gateway_that_is_not_registered_stays_out() -> None:
 
     assert code is grpc.StatusCode.PERMISSION_DENIED
     assert "register it first" in text
+
+
+async def test_a_defect_in_the_check_lets_nobody_in_and_tells_nothing() -> None:
+    def broken(_caller: Caller, _gateway: str) -> bool:
+        raise RuntimeError("the password is 1234")
+
+    async with (
+        control(setup=Setup(authorise=broken)) as server,
+        gateway(server.socket) as client,
+    ):
+        code, text = await refusal(client)
+
+    assert code is grpc.StatusCode.INTERNAL
+    assert text == "internal error; the control plane's log says more"
 
 
 async def test_an_id_that_is_none_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""The server's certificate and the authorities it believes change while it runs, from the next handshake on."""
+"""The server's certificate and trust are those of the moment, and change without a restart."""
 
 import tempfile
 from pathlib import Path
