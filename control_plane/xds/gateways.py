@@ -1,7 +1,7 @@
 """Who is connected, and what they did with what they were sent, written down about once a second."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -84,24 +84,29 @@ class Gateways:
             await asyncio.sleep(SAVE_SECONDS)
 
     async def save(self) -> None:
-        """Write down what is different now; it stays noted when UnavailableError says that it was not."""
+        """Write down what is different now; it stays noted when that fails or is cancelled."""
         touched, self._touched = self._touched, set()
-        states = []
-        for number, gateway in enumerate(sorted(touched)):
-            if number % BATCH == BATCH - 1:
-                await asyncio.sleep(0)
-            states.append(self._state(gateway))
-        if not states:
-            return
+        written = False
         try:
-            await self._log.save(states)
-        except UnavailableError:
-            self._touched |= touched
-            self._news.set()
-            raise
+            states = await self._states(touched)
+            if states:
+                await self._log.save(states)
+            written = True
+        finally:
+            if not written:
+                self._touched |= touched
+                self._news.set()
         for state in states:
             if not state.connected and state.gateway not in self._touched:
                 self._left.pop(state.gateway, None)
+
+    async def _states(self, gateways: Iterable[str]) -> list[GatewayState]:
+        states = []
+        for number, gateway in enumerate(sorted(gateways)):
+            if number % BATCH == BATCH - 1:
+                await asyncio.sleep(0)
+            states.append(self._state(gateway))
+        return states
 
     def _state(self, gateway: str) -> GatewayState:
         stream = self._streams.get(gateway)

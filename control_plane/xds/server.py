@@ -84,7 +84,7 @@ class Server:
             await self._gateways.save()
         except UnavailableError as error:
             _log.warning("deliveries not saved at the end", error=str(error))
-        if self._listen.unix is not None:
+        if self._server is not None and self._listen.unix is not None:  # otherwise it may be another's
             self._listen.unix.unlink(missing_ok=True)
 
     def _methods(self) -> dict[str, grpc.RpcMethodHandler]:
@@ -96,13 +96,22 @@ class Server:
 
     async def _delta(self, _requests: object, context: Context) -> None:
         """Serve one stream, and say why when it is not the gateway that ends it."""
-        try:
-            await self._serve(context)
-        except StreamEnd as end:
+        end = await self._until_end(context)
+        if end is not None:
             _log.info("stream ended", peer=context.peer(), code=end.code.name, detail=end.detail)
             with suppress(TimeoutError):  # it hears the reason whenever it reads again
                 async with asyncio.timeout(ABORT_SECONDS):
                     await context.abort(end.code, end.detail)
+
+    async def _until_end(self, context: Context) -> StreamEnd | None:
+        try:
+            await self._serve(context)
+        except StreamEnd as end:
+            return end
+        except Exception:  # noqa: BLE001 - a defect of ours ends this stream only, and tells it nothing
+            _log.exception("stream failed", peer=context.peer())
+            return StreamEnd(grpc.StatusCode.INTERNAL, "internal error; the control plane's log says more")
+        return None
 
     async def _serve(self, context: Context) -> None:
         if self._stopping:

@@ -184,7 +184,7 @@ class Stream:
             answered = self._session.on_request(request, now=time.time())
         except ProtocolError as error:
             raise StreamEnd(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
-        if request.HasField("error_detail"):
+        if answered and request.HasField("error_detail"):
             _log.warning(
                 "gateway refused a response",
                 gateway=self.gateway,

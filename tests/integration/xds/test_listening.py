@@ -34,8 +34,10 @@ async def test_the_socket_of_a_running_server_is_not_taken(directory: Path) -> N
     first = Control(directory, Setup())
     await first.start(cluster("a"))
     try:
+        second = Control(directory, Setup())
         with pytest.raises(ListenError, match="in use by another process"):
-            await Control(directory, Setup()).start()
+            await second.start()
+        await second.stop()
 
         async with gateway(first.socket) as client:
             await client.ask(CLUSTER)

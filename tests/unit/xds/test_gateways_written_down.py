@@ -1,5 +1,6 @@
 """What is written down of the gateways: the last of each, once, and again when it could not be."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -19,11 +20,14 @@ class Log:
 
     def __init__(self) -> None:
         self.away = False
+        self.slow = False
         self.saved: list[GatewayState] = []
 
     async def save(self, states: Sequence[GatewayState]) -> None:
         if self.away:
             raise UnavailableError("no database")
+        if self.slow:
+            await asyncio.Event().wait()
         self.saved += states
 
     async def all(self) -> list[GatewayState]:
@@ -108,6 +112,44 @@ async def test_what_could_not_be_written_is_written_later(log: Log, gateways: Ga
     await gateways.save()
 
     assert [(state.connected, state.deliveries[0].acknowledged) for state in log.saved] == [(False, 5)]
+
+
+async def test_what_was_being_written_when_the_server_stopped_is_written_at_the_end(
+    log: Log, gateways: Gateways
+) -> None:
+    stream = Stream(5)
+    gateways.enter("gw", stream)
+    gateways.leave("gw", stream)
+    log.slow = True
+    running = asyncio.create_task(gateways.run())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    log.slow = False
+    await gateways.save()
+
+    assert [state.connected for state in log.saved] == [False]
+
+
+async def test_writing_goes_on_after_a_failure(
+    log: Log, gateways: Gateways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("control_plane.xds.gateways.SAVE_SECONDS", 0.0)
+    log.away = True
+    gateways.enter("gw", Stream(5))
+    running = asyncio.create_task(gateways.run())
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    log.away = False
+    for _ in range(5):
+        await asyncio.sleep(0)
+    running.cancel()
+
+    assert [state.gateway for state in log.saved] == ["gw"]
 
 
 async def test_many_gateways_are_all_written(log: Log, gateways: Gateways) -> None:
