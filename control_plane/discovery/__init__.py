@@ -1,0 +1,1 @@
+"""Discovery: what sources say of nodes, from the network to checked sightings."""
