@@ -124,6 +124,8 @@ VALUES: dict[str, Code] = {
     "bad_serial": Code(422, "A serial number has the wrong form", "copy it from an audit event"),
     "too_many_revoked": Code(422, "Too much is revoked one by one", "revoke the organisation"),
     "bad_sequence": Code(422, "A sequence number is negative", _VALUE),
+    "bad_tool": Code(422, "Not a tool's name", "use letters, digits, '_', '.', ':', '/' and '-'"),
+    "too_many_tools": Code(422, "There are too many tools", "split the grant"),
     "too_many_capabilities": Code(422, "There are too many capabilities", "split the grant"),
     "too_many_nodes": Code(422, "There are too many upstreams or nodes", "split the resource"),
     "nodes_and_upstreams": Code(422, "A resource has nodes or upstreams, never both", _VALUE),

@@ -39,6 +39,7 @@ class GrantView:
     subject: str
     capabilities: tuple[Capability, ...]
     enabled: bool
+    shadow: bool
     created_at: datetime
     updated_at: datetime
     revision: int
@@ -125,6 +126,7 @@ def grant_view(stored: Stored) -> GrantView:
         subject=grant.subject,
         capabilities=grant.capabilities,
         enabled=grant.enabled,
+        shadow=grant.shadow,
         created_at=stored.created_at,
         updated_at=stored.updated_at,
         revision=stored.revision,

@@ -24,6 +24,7 @@ _MAX_CODE = 999
 _DIRECTIONS = ("ingress", "egress")
 _CIRCUITS = {"EJECT": EventType.CIRCUIT_OPENED, "UNEJECT": EventType.CIRCUIT_CLOSED}
 _DETAILS = ("host", "trace", "flags", "detail", "route", "upstream", "attempts", "cluster")
+_VERDICTS = ("mcp", "shadow", "shadow_result")  # the MCP method; what shadow grants would have said
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ def _request(line: Line, source: Source) -> AuditEvent:
         principal=principal,
         principal_org=_organisation(principal),
         resource=line.text("resource") or _resource_of_cluster(line.text("cluster"), source.own),
+        capability=line.text("tool"),
         action=line.text("method", 64),
         decision=verdict.decision,
         reason=verdict.reason,
@@ -95,7 +97,7 @@ def _request(line: Line, source: Source) -> AuditEvent:
         peer_serial=line.text("serial"),
         peer_fingerprint=line.text("cert"),
         # Of our own requests the peer is the partner's node that answered, which is not who asked.
-        metadata=_metadata(line, ("path", *_DETAILS) if inbound else ("path", "peer", *_DETAILS)),
+        metadata=_metadata(line, ("path", *_DETAILS, *_VERDICTS) if inbound else ("path", "peer", *_DETAILS)),
     )
 
 

@@ -35,7 +35,7 @@ def _table(items: list[dict[str, Any]]) -> str:
             item["resource"],
             item["subject"],
             "; ".join(_capability(part) for part in item["capabilities"]) or "everything",
-            shown(item["enabled"]),
+            "shadow" if item["shadow"] else shown(item["enabled"]),
         ]
         for item in items
     ]
@@ -43,7 +43,8 @@ def _table(items: list[dict[str, Any]]) -> str:
 
 
 def _capability(part: dict[str, Any]) -> str:
-    return f"{','.join(part['methods'])} {part['path']}".strip()
+    tools = f" tools {','.join(part['tools'])}" if part["tools"] else ""
+    return f"{','.join(part['methods'])} {part['path']}{tools}".strip()
 
 
 @grant.command("show")
@@ -67,6 +68,8 @@ def show_grant(place: Place, grant_id: str, output: str) -> None:
     multiple=True,
     help="'GET,POST /path', repeatable.  [default: all]",
 )
+@click.option("--tool", "tools", multiple=True, help="A tool of an MCP resource, repeatable.  [default: all]")
+@click.option("--shadow", is_flag=True, help="Only count what it would allow.")
 @output_option
 @pass_place
 def add_grant(place: Place, /, resource: str, subject: str, output: str, **given: Any) -> None:  # noqa: ANN401 - click's options by name
@@ -75,11 +78,13 @@ def add_grant(place: Place, /, resource: str, subject: str, output: str, **given
     SUBJECT is an organisation, a SPIFFE id, or a SPIFFE id's path prefix that ends in /*.
     """
     organisation = subject.removeprefix("spiffe://").partition("/")[0]
+    tools = [{"tools": list(given["tools"])}] if given["tools"] else []
     document = {
         "id": given["grant_id"] or f"{resource}.{organisation}",
         "resource": resource,
         "subject": subject,
-        "capabilities": list(given["capabilities"]),
+        "capabilities": [*given["capabilities"], *tools],
+        "shadow": given["shadow"],
     }
     added = place.api().send("POST", path_of(*_GRANTS), document)
     show(added, output, lambda: f"grant {added['id']} added")

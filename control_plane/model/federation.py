@@ -63,6 +63,7 @@ class Export:
     resource: Resource
     allowed: tuple[tuple[SpiffeId, tuple[Policy, ...]], ...]  # sorted by identity; policies by id
     revoked: tuple[tuple[TrustDomain, tuple[str, ...]], ...] = ()  # serials of these partners' certificates
+    shadow: tuple[tuple[SpiffeId, tuple[Policy, ...]], ...] = ()  # what shadow grants would allow; as above
 
 
 @dataclass(frozen=True, slots=True)

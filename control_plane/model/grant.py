@@ -10,17 +10,23 @@ from control_plane.model.problem import InvalidValueError
 
 _METHOD = re.compile(r"[A-Z]{1,16}\Z")
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*\Z")
+_TOOL = re.compile(r"[A-Za-z0-9_.:/-]{1,128}\Z")
 MAX_CAPABILITIES = 64
+MAX_TOOLS = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """A part of a resource: these methods (empty: any) at this path and below it."""
+    """A part of a resource: these methods (empty: any) at this path and below it.
+
+    With ``tools``, which only MCP resources have: calls of these tools, and what every session needs.
+    """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     methods: tuple[str, ...] = ()
     path: str = "/"
+    tools: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for method in self.methods:
@@ -33,6 +39,14 @@ class Capability:
             raise InvalidValueError(
                 "bad_path", f"expected an absolute path without '.', '..' and escapes, got {shown(self.path)}"
             )
+        if len(self.tools) > MAX_TOOLS:
+            raise InvalidValueError("too_many_tools", f"expected at most {MAX_TOOLS}, got {len(self.tools)}")
+        for tool in self.tools:
+            if not _TOOL.match(tool):
+                raise InvalidValueError(
+                    "bad_tool",
+                    f"expected a tool's name of letters, digits, '_', '.', ':', '/' and '-', got {shown(tool)}",
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +54,8 @@ class Grant:
     """``subject`` may use ``resource`` (ours), as far as ``capabilities`` say (empty: all of it).
 
     ``subject`` is an organisation (``luebeck.example``), one identity (``spiffe://luebeck.example/gateway/1``)
-    or a path prefix (``spiffe://luebeck.example/gateway/*``).
+    or a path prefix (``spiffe://luebeck.example/gateway/*``). A ``shadow`` grant allows nothing: what it
+    would have allowed is counted.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -50,6 +65,7 @@ class Grant:
     subject: str
     capabilities: tuple[Capability, ...] = ()
     enabled: bool = True
+    shadow: bool = False
 
     def __post_init__(self) -> None:
         if self.subject.startswith("spiffe://"):

@@ -30,6 +30,7 @@ _NUMBERS: dict[str, tuple[float, float]] = {
     "max_pending_requests": (1, 1_000_000),
     "max_requests": (1, 10_000_000),
     "max_streams": (1, 100_000),
+    "mcp_body_bytes": (1_024, 10_485_760),
 }
 
 
@@ -65,6 +66,7 @@ class Tuning:
     max_pending_requests: int = 1_024
     max_requests: int = 8_192
     max_streams: int = 100  # concurrent requests on one HTTP/2 connection
+    mcp_body_bytes: int = 65_536  # of a message to an MCP resource, which is read whole before it is judged
 
     access_log: str = "log/access.jsonl"
     listener_log: str = "log/listener.jsonl"

@@ -6,6 +6,7 @@ from control_plane.model.federation import Export, Policy
 from control_plane.model.grant import Grant
 from control_plane.model.identity import SpiffeId, TrustDomain
 from control_plane.model.problem import Problem
+from control_plane.model.resource import Resource, ResourceKind
 from control_plane.plan.world import World
 
 
@@ -16,7 +17,7 @@ def plan_export(world: World, name: str) -> tuple[Export | None, tuple[Problem, 
     """
     resource = world.resources.get(f"{name}@{world.own}")
     grants = world.grant_book.on(name)
-    problems = [problem for grant in grants for problem in _faults(world, grant, exists=resource is not None)]
+    problems = [problem for grant in grants for problem in _faults(world, grant, resource)]
     if resource is None:
         return None, tuple(problems)
     subject = f"resource {resource.key}"
@@ -38,14 +39,39 @@ def plan_export(world: World, name: str) -> tuple[Export | None, tuple[Problem, 
                 "say where the service listens",
             )
         )
-    allowed: dict[SpiffeId, list[Policy]] = {}
+    in_force = [grant for grant in grants if _in_force(world, grant)]
+    return (
+        Export(
+            resource,
+            _rows(world, resource, [grant for grant in in_force if not grant.shadow]),
+            _revoked_serials(world, grants),
+            _rows(world, resource, [grant for grant in in_force if grant.shadow]),
+        ),
+        tuple(problems),
+    )
+
+
+def _in_force(world: World, grant: Grant) -> bool:
+    return grant.enabled and grant.organisation != world.own and world.open(grant.organisation)
+
+
+def _rows(
+    world: World, resource: Resource, grants: Iterable[Grant]
+) -> tuple[tuple[SpiffeId, tuple[Policy, ...]], ...]:
+    """Identities with what these grants say of them."""
+    found: dict[SpiffeId, list[Policy]] = {}
     for grant in grants:
-        if grant.enabled and grant.organisation != world.own and world.open(grant.organisation):
-            policy = Policy(grant.id, grant.capabilities)
+        policy = _policy(resource, grant)
+        if policy is not None:
             for identity in _covered(world, grant):
-                allowed.setdefault(identity, []).append(policy)
-    rows = tuple((identity, tuple(allowed[identity])) for identity in sorted(allowed))
-    return Export(resource, rows, _revoked_serials(world, grants)), tuple(problems)
+                found.setdefault(identity, []).append(policy)
+    return tuple((identity, tuple(found[identity])) for identity in sorted(found))
+
+
+def _policy(resource: Resource, grant: Grant) -> Policy | None:
+    """What ``grant`` says; None when nothing is left of it: without capabilities a policy allows everything."""
+    kept = tuple(part for part in grant.capabilities if resource.kind is ResourceKind.MCP or not part.tools)
+    return Policy(grant.id, kept) if kept or not grant.capabilities else None
 
 
 def _revoked_serials(
@@ -67,14 +93,22 @@ def _covered(world: World, grant: Grant) -> Iterable[SpiffeId]:
     return [identity for identity in registered if grant.covers(identity) and identity not in revoked]
 
 
-def _faults(world: World, grant: Grant, *, exists: bool) -> Iterator[Problem]:
+def _faults(world: World, grant: Grant, resource: Resource | None) -> Iterator[Problem]:
     subject = f"grant {grant.id}"
-    if not exists:
+    if resource is None:
         yield Problem(
             subject,
             "unknown_resource",
             f"it is for {grant.resource}, which we do not offer",
             "add the resource, or delete the grant",
+        )
+    elif resource.kind is not ResourceKind.MCP and any(part.tools for part in grant.capabilities):
+        yield Problem(
+            subject,
+            "tools_without_mcp",
+            f"it names tools, which only resources of kind mcp have, and {grant.resource} is {resource.kind}:"
+            " this part of it allows nothing",
+            "make the resource of kind mcp, or grant paths",
         )
     if grant.organisation == world.own:
         yield Problem(

@@ -11,7 +11,7 @@ from envoy.extensions.access_loggers.file.v3 import file_pb2
 from google.protobuf.struct_pb2 import Struct
 
 from control_plane.model.tuning import Tuning
-from control_plane.translate.names import EGRESS, INGRESS, NAMESPACE
+from control_plane.translate.names import EGRESS, INGRESS, MCP_FILTER, NAMESPACE
 from control_plane.translate.parts import packed
 
 _FILE = "envoy.access_loggers.file"
@@ -33,6 +33,10 @@ _REQUEST = {
     "route": "%ROUTE_NAME%",
     "rbac": f"%DYNAMIC_METADATA({_RBAC}:enforced_effective_policy_id)%",
     "result": f"%DYNAMIC_METADATA({_RBAC}:enforced_engine_result)%",
+    "shadow": f"%DYNAMIC_METADATA({_RBAC}:shadow_effective_policy_id)%",
+    "shadow_result": f"%DYNAMIC_METADATA({_RBAC}:shadow_engine_result)%",
+    "mcp": f"%DYNAMIC_METADATA({MCP_FILTER}:method):128%",
+    "tool": f"%DYNAMIC_METADATA({MCP_FILTER}:params:name):128%",
     "upstream": "%UPSTREAM_HOST%",
     "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
     "cluster": "%UPSTREAM_CLUSTER_RAW%",  # the plain operator would show the name for metrics

@@ -14,6 +14,7 @@ NAMESPACE = "proxenia"  # of the metadata on clusters, endpoints and routes, whi
 CLUSTER_HEADER = "x-proxenia-cluster"  # set by our egress listener only
 SERIAL_HEADER = "x-proxenia-serial"  # of the caller's certificate; set by our ingress listener only
 IMPORT_PREFIX = "to/"
+MCP_FILTER = "envoy.filters.http.mcp"  # also the namespace of what it found in a request
 
 
 def import_cluster(resource: Resource) -> str:

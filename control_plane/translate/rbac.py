@@ -5,7 +5,7 @@ therefore matches no entry, while Envoy's list of principals would let it in by 
 the same for one identity and for a thousand.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from envoy.config.rbac.v3 import rbac_pb2
@@ -20,6 +20,7 @@ from xds.type.matcher.v3 import matcher_pb2, string_pb2
 from control_plane.model.federation import Policy
 from control_plane.model.grant import Capability
 from control_plane.model.identity import SpiffeId, TrustDomain
+from control_plane.translate import mcp
 from control_plane.translate.names import SERIAL_HEADER
 from control_plane.translate.parts import packed, serialised
 from control_plane.translate.wire import delimited
@@ -33,9 +34,11 @@ DENY_CERTIFICATE = "deny:certificate"  # revoked by us
 MAP_ENTRIES = 1  # Matcher.MatcherTree.MatchMap.map
 TREE_INPUT, TREE_EXACT_MAP = 1, 2  # Matcher.MatcherTree
 MATCHER_TREE, MATCHER_ON_NO_MATCH = 2, 3  # Matcher
-RBAC_MATCHER = 4  # RBAC
+RBAC_RULES, RBAC_MATCHER, RBAC_SHADOW_MATCHER = 1, 4, 5  # RBAC
 PER_ROUTE_RBAC = 2  # RBACPerRoute
 _KEY, _VALUE = 1, 2  # of every map's entry
+
+Allowed = Sequence[tuple[SpiffeId, tuple[Policy, ...]]]
 
 _NONE: Mapping[TrustDomain, tuple[str, ...]] = {}
 _Matcher = matcher_pb2.Matcher
@@ -49,15 +52,27 @@ def deny_all() -> filter_pb2.RBAC:
 
 
 def allowing(
-    allowed: Iterable[tuple[SpiffeId, tuple[Policy, ...]]],
-    revoked: Mapping[TrustDomain, tuple[str, ...]] = _NONE,
+    allowed: Allowed, revoked: Mapping[TrustDomain, tuple[str, ...]] = _NONE, *, shadow: Allowed = ()
 ) -> Any:
     """The rule of one resource: each listed identity as far as its policies go, everybody else denied.
 
     ``revoked`` are serial numbers of certificates that do not count, by the organisation that issued them.
+    ``shadow`` is evaluated beside the rule: its verdict is written into the log, and decides nothing.
+    """
+    if not allowed and not shadow:
+        raise ValueError("expected at least one identity: an empty rule would not deny")
+    # A shadow alone would leave nothing to enforce: without a matcher, the rules that deny everything.
+    enforced = (
+        delimited(RBAC_MATCHER, _matcher(allowed, revoked)) if allowed else delimited(RBAC_RULES, _NO_RULES)
+    )
+    watched = delimited(RBAC_SHADOW_MATCHER, _matcher(shadow, revoked)) if shadow else b""
+    return Any(type_url=_RULE, value=delimited(PER_ROUTE_RBAC, enforced + watched))
 
-    A partner may have thousands of identities, whose verdicts are all alike; so the entries are put together
-    from parts that were serialised once.
+
+def _matcher(allowed: Allowed, revoked: Mapping[TrustDomain, tuple[str, ...]]) -> bytes:
+    """A partner may have thousands of identities, whose verdicts are all alike.
+
+    So the entries are put together from parts that were serialised once.
     """
 
     def serials(identity: SpiffeId) -> tuple[str, ...]:
@@ -67,12 +82,8 @@ def allowing(
         delimited(MAP_ENTRIES, delimited(_KEY, identity.encode()) + _verdict(policies, serials(identity)))
         for identity, policies in allowed
     )
-    if not entries:
-        raise ValueError("expected at least one identity: an empty rule would not deny")
     tree = delimited(TREE_INPUT, _URI_SAN) + delimited(TREE_EXACT_MAP, entries)
-    matcher = delimited(MATCHER_TREE, tree) + delimited(MATCHER_ON_NO_MATCH, _DENY_DEFAULT)
-    rule = delimited(PER_ROUTE_RBAC, delimited(RBAC_MATCHER, matcher))
-    return Any(type_url=_RULE, value=rule)
+    return delimited(MATCHER_TREE, tree) + delimited(MATCHER_ON_NO_MATCH, _DENY_DEFAULT)
 
 
 @lru_cache(maxsize=8192)
@@ -121,6 +132,8 @@ def _fits(capability: Capability) -> _Predicate | None:
         wanted.append(_any_of([_header(":method", method) for method in methods]))
     if capability.path != "/":
         wanted.extend(_below(capability.path))
+    if capability.tools:
+        wanted.append(_session_with(capability.tools))
     if not wanted:
         return None
     return (
@@ -147,6 +160,24 @@ def _below(path: str) -> list[_Predicate]:
     return [_any_of([_header(":path", form) for form in forms]), _Predicate(not_matcher=climbing)]
 
 
+def _session_with(tools: Sequence[str]) -> _Predicate:
+    """Calls of these tools, and what a session is made of: its methods, its stream, and its end.
+
+    The MCP filter stands before: of the requests that are no messages, it lets only GET for a stream and
+    DELETE pass.
+    """
+    events = string_pb2.StringMatcher(contains="text/event-stream", ignore_case=True)
+    stream = [_header(":method", string_pb2.StringMatcher(exact="GET")), _header("accept", events)]
+    return _any_of(
+        [
+            mcp.calls(tools),
+            *(mcp.says(method) for method in mcp.BASE_METHODS),
+            _Predicate(and_matcher=_Predicate.PredicateList(predicate=stream)),
+            _header(":method", string_pb2.StringMatcher(exact="DELETE")),
+        ]
+    )
+
+
 def _any_of(predicates: list[_Predicate]) -> _Predicate:
     if len(predicates) == 1:
         return predicates[0]
@@ -164,4 +195,5 @@ def _extension(name: str, message: Message) -> extension_pb2.TypedExtensionConfi
 
 _RULE = f"type.googleapis.com/{filter_pb2.RBACPerRoute.DESCRIPTOR.full_name}"
 _URI_SAN = serialised(_extension("uri", ssl_inputs_pb2.UriSanInput()))
+_NO_RULES = serialised(deny_all().rules)
 _DENY_DEFAULT = serialised(_decide(DENY_DEFAULT, rbac_pb2.RBAC.DENY))

@@ -6,12 +6,20 @@ from envoy.config.route.v3 import route_components_pb2, route_pb2
 from envoy.extensions.retry.host.previous_hosts.v3 import previous_hosts_pb2
 from envoy.extensions.retry.priority.previous_priorities.v3 import previous_priorities_config_pb2
 from envoy.type.matcher.v3 import regex_pb2, string_pb2
-from google.protobuf.wrappers_pb2 import UInt32Value
+from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from control_plane.model.federation import Export
 from control_plane.model.resource import ResourceKind
 from control_plane.model.tuning import Tuning
-from control_plane.translate.names import CLUSTER_HEADER, EGRESS, INGRESS, SERIAL_HEADER, local_cluster
+from control_plane.translate import mcp
+from control_plane.translate.names import (
+    CLUSTER_HEADER,
+    EGRESS,
+    INGRESS,
+    MCP_FILTER,
+    SERIAL_HEADER,
+    local_cluster,
+)
 from control_plane.translate.parts import metadata, packed, seconds, serialised
 from control_plane.translate.rbac import PER_ROUTE, allowing
 from control_plane.translate.wire import delimited
@@ -82,9 +90,11 @@ def ingress_host(export: Export, own: str, tuning: Tuning) -> bytes:
         # Repeating idempotent requests end to end is the calling gateway's part; here only what went nowhere.
         retry_policy=_retries(_UNTOUCHED, tuning),
     )
-    if export.allowed:
+    if export.allowed or export.shadow:
         rule = host.typed_per_filter_config[PER_ROUTE]
-        rule.CopyFrom(allowing(export.allowed, dict(export.revoked)))
+        rule.CopyFrom(allowing(export.allowed, dict(export.revoked), shadow=export.shadow))
+    if resource.kind is ResourceKind.MCP:
+        host.typed_per_filter_config[MCP_FILTER].CopyFrom(mcp.switched_on())
     return delimited(VIRTUAL_HOSTS, serialised(host))
 
 
@@ -103,6 +113,8 @@ def _inward(export: Export, match: _Match, timeout: float) -> route_components_p
         cluster=local_cluster(export.resource),
         timeout=seconds(timeout),
     )
+    if export.resource.kind is ResourceKind.MCP:  # nobody reads what crosses a WebSocket
+        action.upgrade_configs.add(upgrade_type="websocket", enabled=BoolValue(value=False))
     facts = metadata(resource=export.resource.key)
     return _Route(name=f"resource/{export.resource.name}", match=match, route=action, metadata=facts)
 

@@ -132,4 +132,29 @@ def cut_federation() -> list[Value]:
     ]
 
 
-WORLDS = {"open": open_federation, "closed": closed_federation, "cut": cut_federation}
+def tool_federation() -> list[Value]:
+    """Grants of single tools, and grants that are only tried."""
+    return [
+        GATEWAY,
+        Agreement(LUEBECK, AgreementState.TRUSTED, revoked_serials=("7d01",)),
+        Bundle(LUEBECK, (anchors.LUEBECK,)),
+        node("lb-1", LUEBECK, Endpoint("192.0.2.1", 8443)),
+        Resource(ResourceName("agents"), BREMEN, ResourceKind.MCP, upstreams=(Endpoint("127.0.0.1", 9002),)),
+        Resource(ResourceName("stock"), BREMEN, upstreams=(Endpoint("127.0.0.1", 9000),)),
+        Grant(
+            ObjectId("agents-tools"),
+            ResourceName("agents"),
+            LUEBECK,
+            (Capability(tools=("find", "sum")), Capability(("POST",), "/mcp", ("one",))),
+        ),
+        Grant(ObjectId("agents-trial"), ResourceName("agents"), LUEBECK, shadow=True),
+        Grant(ObjectId("stock-trial"), ResourceName("stock"), LUEBECK, shadow=True),
+    ]
+
+
+WORLDS = {
+    "open": open_federation,
+    "closed": closed_federation,
+    "cut": cut_federation,
+    "tools": tool_federation,
+}

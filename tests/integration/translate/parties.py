@@ -16,7 +16,7 @@ from control_plane.model.gateway import Gateway
 from control_plane.model.grant import Capability, Grant
 from control_plane.model.identity import ObjectId, ResourceName, SpiffeId, TrustDomain
 from control_plane.model.node import Endpoint, Node
-from control_plane.model.resource import Resource
+from control_plane.model.resource import Resource, ResourceKind
 from control_plane.model.tuning import Tuning
 from control_plane.reconcile.federator import Federator
 from tests.golden.world import items
@@ -153,6 +153,9 @@ def _served(port: int, callers: Authority) -> list[Value]:
             Resource(ResourceName(name), SERVER, upstreams=upstreams)
             for name in ("orders", "items", "secret")
         ),
+        Resource(ResourceName("tools"), SERVER, ResourceKind.MCP, upstreams=upstreams),
+        Grant(ObjectId("tools-x"), ResourceName("tools"), CALLER_ID, (Capability(tools=("x", "x_2")),)),
+        Grant(ObjectId("tools-all"), ResourceName("tools"), CALLER_ID, shadow=True),
         Grant(ObjectId("orders-all"), ResourceName("orders"), CALLER),
         Grant(ObjectId("items-part"), ResourceName("items"), CALLER_ID, partly),
     ]
@@ -174,4 +177,5 @@ def _called(ports: Sequence[int], servers: Authority) -> list[Value]:
         Bundle(SERVER, (servers.anchor,)),
         *nodes,
         *(Resource(ResourceName(name), SERVER) for name in ("orders", "items", "secret")),
+        Resource(ResourceName("tools"), SERVER, ResourceKind.MCP),
     ]

@@ -156,7 +156,7 @@ async def test_a_resource_that_a_grant_names_stays(world: World) -> None:
 
 async def test_a_grant_is_shown_as_it_was_given(world: World) -> None:
     await world.call("POST", f"{API}/resources", own_resource())
-    capabilities = [{"methods": ["GET"], "path": "/today"}]
+    capabilities = [{"methods": ["GET"], "path": "/today", "tools": []}]
 
     added = await world.call("POST", f"{API}/grants", grant(capabilities=capabilities))
     listed = await world.call("GET", f"{API}/grants")

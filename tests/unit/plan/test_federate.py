@@ -98,6 +98,24 @@ def test_grants_become_exact_identities_of_registered_nodes(world: World) -> Non
     assert exported(world, "prices").allowed == ((LB_1, (Policy("prices-to-one", ()),)),)
 
 
+def test_a_shadow_grant_allows_nobody_and_is_planned_apart(world: World, put: Put) -> None:
+    put(Grant(ObjectId("trial"), ResourceName("agents"), HAMBURG, shadow=True))
+
+    assert exported(world, "agents").allowed == ()
+    assert exported(world, "agents").shadow == ((HH_1, (Policy("trial", ()),)),)
+
+
+def test_tools_of_a_resource_that_has_none_allow_nothing(world: World, put: Put) -> None:
+    tools = Capability(tools=("find",))
+    put(
+        Grant(ObjectId("only"), ResourceName("idle"), LB_1, (tools,)),
+        Grant(ObjectId("partly"), ResourceName("idle"), LB_2, (tools, Capability(path="/a"))),
+    )
+
+    assert exported(world, "idle").allowed == ((LB_2, (Policy("partly", (Capability(path="/a"),)),)),)
+    assert codes(world, UnitKind.EXPORT, "idle") == ["tools_without_mcp", "tools_without_mcp"]
+
+
 def test_a_disabled_grant_allows_nobody(world: World) -> None:
     assert exported(world, "agents").allowed == ()
     assert codes(world, UnitKind.EXPORT, "agents") == []

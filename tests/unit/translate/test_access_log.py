@@ -17,7 +17,7 @@ def test_a_request_has_these_keys_in_both_directions() -> None:
     agreed = (
         "ts row dir rid trace peer cert serial method path host code detail flags ms bytes route resource"
     )
-    agreed += " rbac result upstream attempts cluster target_node"
+    agreed += " rbac result shadow shadow_result mcp tool upstream attempts cluster target_node"
 
     logs = [template(requests(direction, Tuning())) for direction in ("ingress", "egress")]
 

@@ -117,6 +117,16 @@ def test_an_export_that_allows_nobody_has_no_rule_so_that_the_filter_denies() ->
         allowing(())
 
 
+def test_beside_a_shadow_alone_everything_is_denied() -> None:
+    packed = allowing((), shadow=[(LB_1, (Policy("trial", ()),))])
+
+    rule = rbac_pb2.RBACPerRoute.FromString(packed.value).rbac
+    assert rule.HasField("rules")
+    assert not rule.HasField("matcher")
+    assert (rule.rules.action, len(rule.rules.policies)) == (0, 0)  # ALLOW is a list, and it is empty
+    assert list(rule.shadow_matcher.matcher_tree.exact_match_map.map) == [LB_1]
+
+
 def test_a_grant_of_everything_wins_over_grants_of_parts() -> None:
     part = Policy("a-part", (Capability(("GET",), "/x"),))
     any_request = Policy("b-any", (Capability(("GET",), "/y"), Capability()))

@@ -45,7 +45,9 @@ def test_zero_is_one_byte() -> None:
         (_Tree.DESCRIPTOR, "exact_match_map", rbac.TREE_EXACT_MAP),
         (matcher_pb2.Matcher.DESCRIPTOR, "matcher_tree", rbac.MATCHER_TREE),
         (matcher_pb2.Matcher.DESCRIPTOR, "on_no_match", rbac.MATCHER_ON_NO_MATCH),
+        (rbac_pb2.RBAC.DESCRIPTOR, "rules", rbac.RBAC_RULES),
         (rbac_pb2.RBAC.DESCRIPTOR, "matcher", rbac.RBAC_MATCHER),
+        (rbac_pb2.RBAC.DESCRIPTOR, "shadow_matcher", rbac.RBAC_SHADOW_MATCHER),
         (rbac_pb2.RBACPerRoute.DESCRIPTOR, "rbac", rbac.PER_ROUTE_RBAC),
         (route_pb2.RouteConfiguration.DESCRIPTOR, "virtual_hosts", routes.VIRTUAL_HOSTS),
         (
