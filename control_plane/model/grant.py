@@ -45,7 +45,7 @@ class Capability:
             if not _TOOL.match(tool):
                 raise InvalidValueError(
                     "bad_tool",
-                    f"expected a tool's name of letters, digits, '_', '.', ':', '/' and '-', got {shown(tool)}",
+                    f"expected a tool's name (letters, digits, '_', '.', ':', '/', '-'), got {shown(tool)}",
                 )
 
 

@@ -69,7 +69,7 @@ def _rows(
 
 
 def _policy(resource: Resource, grant: Grant) -> Policy | None:
-    """What ``grant`` says; None when nothing is left of it: without capabilities a policy allows everything."""
+    """What ``grant`` says; None when nothing is left: a policy without capabilities allows everything."""
     kept = tuple(part for part in grant.capabilities if resource.kind is ResourceKind.MCP or not part.tools)
     return Policy(grant.id, kept) if kept or not grant.capabilities else None
 
