@@ -16,8 +16,7 @@ from control_plane.model.node import Endpoint
 from control_plane.model.peering import MAX_SEQUENCE, PeeringAddress, View
 from control_plane.model.problem import InvalidValueError
 from control_plane.peering.refusal import RefusedError
-
-MAX_MESSAGE = 512 * 1024  # bytes of claims: two bundles of the largest size fit
+from control_plane.pki.jws import MAX_MESSAGE
 
 JOIN_PURPOSE = "join"
 HEARTBEAT_PURPOSE = "heartbeat"
