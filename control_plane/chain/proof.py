@@ -76,13 +76,13 @@ def verify_consistency(
     *, old_size: int, old_root: bytes, size: int, root: bytes, proof: Sequence[bytes]
 ) -> None:
     """Raise ProofError unless the tree of ``size`` begins with the whole tree of ``old_size``."""
-    _check_lengths(old_root, root, *proof)
     if not 0 < old_size <= size:
         raise ProofError(f"expected a size from 1 to {size}, got {old_size}")
     if old_size == size:
         if proof or old_root != root:
             raise ProofError("expected the same root and no proof for the same size")
         return
+    _check_lengths(old_root, root, *proof)
     path = list(proof)
     if not old_size & (old_size - 1):  # a whole subtree of the new tree: its root needs no proof
         path.insert(0, old_root)
