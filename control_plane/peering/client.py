@@ -18,8 +18,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from control_plane.model.identity import shown
 from control_plane.model.peering import BundleSource, PeeringAddress, split_url
+from control_plane.peering import guard
 from control_plane.peering.answers import refusal_of
-from control_plane.peering.guard import AddressPolicy
+from control_plane.plan.addresses import AddressPolicy
 from control_plane.peering.refusal import RefusedError
 from control_plane.peering.tls import ClientContext, web_context
 from control_plane.ports.errors import UnavailableError
@@ -173,7 +174,7 @@ class Outward:
             found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
         except OSError as error:
             raise UnavailableError(f"{address.host} cannot be resolved: {shown(str(error))}") from error
-        return self._policy.choose(str(place[0]) for *_, place in found)
+        return guard.choose(self._policy, (str(place[0]) for *_, place in found))
 
 
 async def _body_of(answer: aiohttp.ClientResponse) -> bytes:

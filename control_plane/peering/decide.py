@@ -12,7 +12,8 @@ from control_plane.model.identity import TrustDomain
 from control_plane.model.node import Node
 from control_plane.model.peering import MAX_ADDRESSES, PartnerRecord, PartnerView, PeeringAddress
 from control_plane.model.problem import InvalidValueError
-from control_plane.peering.guard import AddressPolicy
+from control_plane.plan.addresses import AddressPolicy
+from control_plane.peering import guard
 from control_plane.peering.messages import Announced, Introduction
 from control_plane.peering.refusal import RefusedError
 from control_plane.pki import spiffe_bundle
@@ -84,7 +85,7 @@ def introduced(said: Introduction, organisation: TrustDomain, policy: AddressPol
         raise RefusedError("bad_introduction", f"a gateway: {error.detail}") from error
     for node in nodes:
         for endpoint in node.endpoints:
-            policy.check(endpoint.host)
+            guard.check(policy, endpoint.host)
     return Introduced(bundle, said.addresses, nodes)
 
 

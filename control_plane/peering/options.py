@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from control_plane.model.identity import TrustDomain
 from control_plane.model.peering import PeeringAddress
 from control_plane.model.problem import InvalidValueError
-from control_plane.peering.guard import AddressPolicy
+from control_plane.plan.addresses import AddressPolicy
 
 HOUR = 3600
 MAX_CHALLENGE = 300

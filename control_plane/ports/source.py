@@ -11,6 +11,7 @@ from typing import Protocol
 from control_plane.model.problem import Problem
 from control_plane.model.sighting import Candidate, SourceKind
 
+MAX_SILENCE = 60.0  # seconds without a report after which a source counts as lost, and is started again
 MAX_CANDIDATES = 20_000  # nodes of one source; what is beyond is counted, not kept
 
 
@@ -51,7 +52,8 @@ class Source(Protocol):
     def reports(self) -> AsyncIterator[Report]:
         """Yield a report at once, and then a new one whenever it looked again; never ends by itself.
 
-        A confirmation (a report equal to the one before) is a report too: it renews what was said.
+        A confirmation (a report equal to the one before) is a report too: it renews what was said. There is
+        one at least every ``MAX_SILENCE / 2`` seconds, also where nothing happens.
         """
 
     def look(self) -> None:

@@ -20,7 +20,7 @@ from control_plane.model.peering import PeeringAddress
 from control_plane.model.problem import InvalidValueError
 from control_plane.peering import token
 from control_plane.peering.client import Exchange, Outward
-from control_plane.peering.guard import AddressPolicy
+from control_plane.plan.addresses import AddressPolicy
 from control_plane.peering.refusal import RefusedError
 from control_plane.peering.tls import ClientContext
 from control_plane.trust.authority import LEAF_LIFETIME, ServerCredentials
