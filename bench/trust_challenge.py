@@ -14,8 +14,8 @@ from control_plane.model.agreement import AgreementState
 from control_plane.model.peering import View
 from control_plane.peering import decide, jws, messages, proof, transcript
 from control_plane.peering.authenticate import authenticate
-from control_plane.plan.addresses import AddressPolicy
 from control_plane.peering.messages import Heartbeat, Join
+from control_plane.plan.addresses import AddressPolicy
 from tests.unit.peering.world import LUEBECK, NOW, SECRET, VISBY, Organisation, expected, join_of
 
 PROMISE_MS = 10.0  # p99; the product promises 100 for a chain and a challenge

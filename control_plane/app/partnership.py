@@ -12,8 +12,8 @@ from control_plane.model.identity import TrustDomain
 from control_plane.model.peering import PeeringAddress
 from control_plane.model.problem import InvalidValueError
 from control_plane.peering.assemble import Needs, Peering
-from control_plane.plan.addresses import AddressPolicy
 from control_plane.peering.options import Options
+from control_plane.plan.addresses import AddressPolicy
 from control_plane.ports.certificates import OwnAuthority
 from control_plane.store.database import Database
 from control_plane.trust.bundles import PartnerBundles

@@ -13,8 +13,8 @@ _LONG = 4  # letters of a first label below which a name that merely ends alike 
 # Letters that are drawn like a Latin one. Those that only fold (case, width, accents) are not needed here.
 _DRAWN = str.maketrans(
     {
-        **dict(zip("асԁеһіјӏорԛѕтԝхукмвнг", "acdehijlopqstwxykmbhr", strict=True)),  # noqa: RUF001 - Cyrillic
-        **dict(zip("αβγεηικνορτυχωϲ", "abyenikvoptuxwc", strict=True)),  # noqa: RUF001 - Greek
+        **dict(zip("асԁеһіјӏорԛѕтԝхукмвнг", "acdehijlopqstwxykmbhr", strict=True)),
+        **dict(zip("αβγεηικνορτυχωϲ", "abyenikvoptuxwc", strict=True)),
         **dict(zip("օսոհցզ", "ounhgq", strict=True)),  # noqa: RUF001 - Armenian
         **dict(zip("ıɑɡȷℓ", "iagjl", strict=True)),
         **dict(zip("01", "ol", strict=True)),

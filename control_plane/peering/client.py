@@ -20,9 +20,9 @@ from control_plane.model.identity import shown
 from control_plane.model.peering import BundleSource, PeeringAddress, split_url
 from control_plane.peering import guard
 from control_plane.peering.answers import refusal_of
-from control_plane.plan.addresses import AddressPolicy
 from control_plane.peering.refusal import RefusedError
 from control_plane.peering.tls import ClientContext, web_context
+from control_plane.plan.addresses import AddressPolicy
 from control_plane.ports.errors import UnavailableError
 
 MAX_ANSWER = 1 << 20  # bytes

@@ -12,11 +12,11 @@ from control_plane.model.identity import TrustDomain
 from control_plane.model.node import Node
 from control_plane.model.peering import MAX_ADDRESSES, PartnerRecord, PartnerView, PeeringAddress
 from control_plane.model.problem import InvalidValueError
-from control_plane.plan.addresses import AddressPolicy
 from control_plane.peering import guard
 from control_plane.peering.messages import Announced, Introduction
 from control_plane.peering.refusal import RefusedError
 from control_plane.pki import spiffe_bundle
+from control_plane.plan.addresses import AddressPolicy
 from control_plane.ports.objects import Mode, Stored, Write
 
 MAX_NODES = 64  # gateways that one organisation may introduce

@@ -13,7 +13,7 @@ from control_plane.model.held import Held
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aging:
-    """All in seconds. ``keep``: as before; ``offline``: then tried last; ``blind``: what a lost source said."""
+    """In seconds. ``keep``: as before; ``offline``: then tried last; ``blind``: what a lost source said."""
 
     keep: float = 300.0
     offline: float = 3600.0

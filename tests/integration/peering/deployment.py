@@ -17,9 +17,9 @@ from control_plane.model.identity import ObjectId, SpiffeId, TrustDomain
 from control_plane.model.node import Endpoint
 from control_plane.model.peering import PeeringAddress
 from control_plane.peering.assemble import Needs, Peering
-from control_plane.plan.addresses import AddressPolicy
 from control_plane.peering.listener import Limits
 from control_plane.peering.options import Options
+from control_plane.plan.addresses import AddressPolicy
 from control_plane.ports.audit import AuditQuery
 from control_plane.ports.objects import Write
 from control_plane.store.database import Database

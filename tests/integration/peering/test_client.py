@@ -20,9 +20,9 @@ from control_plane.model.identity import SpiffeId, TrustDomain
 from control_plane.model.peering import BundleProfile, BundleSource, PeeringAddress
 from control_plane.model.problem import InvalidValueError
 from control_plane.peering.client import MAX_ANSWER, Outward
-from control_plane.plan.addresses import AddressPolicy
 from control_plane.pki import spiffe_bundle
 from control_plane.pki.certificate import to_pem
+from control_plane.plan.addresses import AddressPolicy
 from control_plane.ports.errors import UnavailableError
 from control_plane.trust.ca_files import key_pem
 from tests.unit.peering.world import Organisation, new_key

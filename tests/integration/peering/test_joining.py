@@ -20,9 +20,9 @@ from control_plane.model.peering import PeeringAddress
 from control_plane.model.problem import InvalidValueError
 from control_plane.peering import token
 from control_plane.peering.client import Exchange, Outward
-from control_plane.plan.addresses import AddressPolicy
 from control_plane.peering.refusal import RefusedError
 from control_plane.peering.tls import ClientContext
+from control_plane.plan.addresses import AddressPolicy
 from control_plane.trust.authority import LEAF_LIFETIME, ServerCredentials
 from control_plane.trust.ca_files import key_pem, new_key
 from tests.integration.peering.conftest import Deploy

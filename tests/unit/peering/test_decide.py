@@ -15,9 +15,9 @@ from control_plane.model.node import Endpoint, Node
 from control_plane.model.peering import PartnerRecord, PeeringAddress, View
 from control_plane.model.problem import InvalidValueError
 from control_plane.peering import decide
-from control_plane.plan.addresses import AddressPolicy
 from control_plane.peering.messages import Announced, Introduction
 from control_plane.pki import spiffe_bundle
+from control_plane.plan.addresses import AddressPolicy
 from control_plane.ports.objects import Mode, Stored
 from tests.unit.peering.world import LUEBECK, NOW, VISBY, Organisation
 

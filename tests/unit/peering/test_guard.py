@@ -3,8 +3,8 @@
 import pytest
 
 from control_plane.peering.guard import check, choose
-from control_plane.plan.addresses import AddressPolicy
 from control_plane.peering.refusal import RefusedError
+from control_plane.plan.addresses import AddressPolicy
 
 PUBLIC = AddressPolicy()
 
