@@ -1,1 +1,4 @@
-"""The audit as a log whose past cannot change unnoticed: records, hash chain, Merkle tree, heads (pure)."""
+"""The audit as a log whose past cannot change unnoticed, and compared with a partner's (pure).
+
+Records, hash chain, Merkle tree and heads; crossings, record sets and their comparison.
+"""

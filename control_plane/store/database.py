@@ -8,6 +8,7 @@ import structlog
 
 from control_plane.store.audit import PostgresAudit
 from control_plane.store.certificates import PostgresIssued, PostgresTraffic
+from control_plane.store.crossings import PostgresCrossings
 from control_plane.store.deliveries import PostgresDeliveries
 from control_plane.store.feed import Feed
 from control_plane.store.migrate import migrate
@@ -15,6 +16,7 @@ from control_plane.store.objects import PostgresObjects
 from control_plane.store.partners import PostgresBundleStates, PostgresPartners
 from control_plane.store.peering import PostgresInvitations
 from control_plane.store.pool import Pool
+from control_plane.store.reconciliations import PostgresReconciliations
 from control_plane.store.singleton import PostgresSingleton
 
 _log = structlog.get_logger()
@@ -40,6 +42,8 @@ class Database:
         self.partners = PostgresPartners(self._pool)
         self.bundle_states = PostgresBundleStates(self._pool)
         self.singleton = PostgresSingleton(dsn)
+        self.crossings = PostgresCrossings(self._pool)
+        self.reconciliations = PostgresReconciliations(self._pool)
 
     async def __aenter__(self) -> Self:
         await self._pool.__aenter__()

@@ -9,10 +9,12 @@ import pytest_asyncio
 from control_plane.ports.audit import AuditStore
 from control_plane.ports.deliveries import DeliveryLog
 from control_plane.ports.objects import Objects
+from control_plane.ports.reconciliation import Crossings, Reconciliations
 from control_plane.store.database import Database
 from tests.fakes.audit import FakeAudit
 from tests.fakes.deliveries import FakeDeliveries
 from tests.fakes.objects import FakeObjects
+from tests.fakes.reconciliation import FakeCrossings, FakeReconciliations
 from tests.integration.postgres import database_url, postgres_server
 
 __all__ = ["database_url", "postgres_server"]
@@ -25,17 +27,26 @@ class Store:
     objects: Objects
     audit: AuditStore
     deliveries: DeliveryLog
+    crossings: Crossings
+    reconciliations: Reconciliations
 
 
 @pytest.fixture
 def fake() -> Store:
-    return Store(FakeObjects(), FakeAudit(), FakeDeliveries())
+    audit = FakeAudit()
+    return Store(FakeObjects(), audit, FakeDeliveries(), FakeCrossings(audit), FakeReconciliations())
 
 
 @pytest_asyncio.fixture
 async def postgres(database_url: str) -> AsyncIterator[Store]:
     async with Database(database_url) as database:
-        yield Store(database.objects, database.audit, database.deliveries)
+        yield Store(
+            database.objects,
+            database.audit,
+            database.deliveries,
+            database.crossings,
+            database.reconciliations,
+        )
 
 
 @pytest.fixture(params=["fake", pytest.param("postgres", marks=pytest.mark.integration)])
