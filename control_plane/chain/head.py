@@ -7,6 +7,7 @@ organisation's bundle can verify it, and two heads of one log by a consistency p
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from uuid import UUID
 
 from control_plane.chain.tree import HASH
@@ -17,15 +18,17 @@ from control_plane.model.problem import InvalidValueError
 TYP = "proxenia-audit-head+jwt"
 MAX_HEAD = 4096  # bytes
 MAX_SIZE = 2**63 - 1
-_MEMBERS = {"organisation", "log_id", "size", "root", "chain", "at", "batch", "seq"}
+FIRST = bytes(HASH)
+_MEMBERS = {"organisation", "log_id", "size", "root", "chain", "at", "batch", "previous"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeHead:
     """The log ``log_id`` of ``organisation`` when it had ``size`` rows.
 
-    ``batch`` and ``seq`` are where the last row stood in the order of arrival; they mean something only to
-    the organisation itself.
+    ``batch`` is the shipment that the last row came with; it means something only to the organisation itself.
+    ``previous`` is the hash of the signed head before this one (``digest``; FIRST for the first): so the last
+    head vouches for all.
     """
 
     organisation: TrustDomain
@@ -35,15 +38,20 @@ class TreeHead:
     chain: bytes  # the last link
     at: datetime  # UTC
     batch: int = 0
-    seq: int = 0
+    previous: bytes = FIRST
 
     def __post_init__(self) -> None:
-        if any(not 0 <= number <= MAX_SIZE for number in (self.size, self.batch, self.seq)):
+        if any(not 0 <= number <= MAX_SIZE for number in (self.size, self.batch)):
             raise InvalidValueError("bad_head", "expected numbers from 0 to 2^63 - 1")
-        if len(self.root) != HASH or len(self.chain) != HASH:
+        if any(len(one) != HASH for one in (self.root, self.chain, self.previous)):
             raise InvalidValueError("bad_head", f"expected hashes of {HASH} bytes")
         if self.at.tzinfo is not UTC:
             raise InvalidValueError("bad_head", "expected a time in UTC")
+
+
+def digest(signed: bytes) -> bytes:
+    """What the next head calls this one, signed as it is."""
+    return sha256(signed).digest()
 
 
 def write(head: TreeHead) -> bytes:
@@ -56,7 +64,7 @@ def write(head: TreeHead) -> bytes:
         "chain": head.chain.hex(),
         "at": head.at.isoformat(timespec="microseconds"),
         "batch": head.batch,
-        "seq": head.seq,
+        "previous": head.previous.hex(),
     }
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
@@ -78,7 +86,7 @@ def read(payload: bytes) -> TreeHead:
             chain=bytes.fromhex(_text(document["chain"])),
             at=datetime.fromisoformat(_text(document["at"])).astimezone(UTC),
             batch=_number(document["batch"]),
-            seq=_number(document["seq"]),
+            previous=bytes.fromhex(_text(document["previous"])),
         )
     except (ValueError, OverflowError) as error:
         raise InvalidValueError("bad_head", f"expected a head of a log: {shown(str(error))}") from error

@@ -26,6 +26,7 @@ class AuditEvent:
 
     ``reporter`` is the gateway (or ``control-plane``) that says so, by its certificate, never by the row.
     ``direction`` is ``ingress`` (a partner called us), ``egress`` (we called a partner) or empty.
+    The log adds ``hash`` and ``previous_hash``; they are no part of what is recorded.
     """
 
     event_id: str  # UUID; made of reporter and row_id, so that it is the same on every arrival
@@ -51,3 +52,5 @@ class AuditEvent:
     peer_serial: str = ""
     peer_fingerprint: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
+    hash: str = ""  # of the chain at this row, in hex; both are empty until the row is sealed
+    previous_hash: str = ""

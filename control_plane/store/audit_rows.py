@@ -14,7 +14,8 @@ from pydantic_core import from_json, to_json
 
 from control_plane.model.audit import AuditEvent, EventType
 
-COLUMNS = tuple(field.name for field in fields(AuditEvent))
+_OF_THE_LOG = ("hash", "previous_hash")
+COLUMNS = tuple(field.name for field in fields(AuditEvent) if field.name not in _OF_THE_LOG)
 TYPES: Mapping[str, str] = {
     "timestamp": "timestamptz",
     "status": "bigint",

@@ -20,7 +20,7 @@ HEAD = TreeHead(
     chain=b"c" * 32,
     at=datetime(2026, 3, 1, 12, 0, 0, 5, tzinfo=UTC),
     batch=1 << 40,
-    seq=12,
+    previous=b"p" * 32,
 )
 
 
