@@ -124,7 +124,7 @@ async def _agree(
     if pem is not None:
         anchors = check_anchors(pem, organisation)
         if anchors != bundle.anchors:
-            bundle = Bundle(organisation, anchors, sequence=bundle.sequence + 1)
+            bundle = replace(bundle, anchors=anchors, sequence=bundle.sequence + 1)
             deeds.append(Deed("import", Kind.BUNDLE, organisation, bundle, stored))
     check_anchored(agreement, bundle)
     await perform(call, deeds)

@@ -22,6 +22,7 @@ _VALUE = "correct the field and send the request again"
 _READ_AGAIN = "read the object again and repeat the change on what it is now"
 _LATER = "try again in a few seconds; `proxenia status` says what is wrong"
 _BUNDLE = "send the partner's CA certificates as PEM; on its side `proxenia bundle own` prints them"
+_LISTS = "send the partner's whole, direct lists (CRLs) as PEM"
 _IDENTITY = "names are compared byte by byte: copy them exactly as the partner's operator gives them"
 
 REQUEST: dict[str, Code] = {
@@ -144,6 +145,14 @@ VALUES: dict[str, Code] = {
         422, "A CA signs with an algorithm that is too weak", "ask the partner for a CA that uses SHA-256"
     ),
     "foreign_anchor": Code(422, "A CA belongs to another organisation", _BUNDLE),
+    "bad_crl": Code(422, "A revocation list is not as it should be", _LISTS),
+    "too_many_crls": Code(422, "There are too many revocation lists", "send one of each authority"),
+    "foreign_crl": Code(422, "A revocation list was not signed by the authority that it names", _LISTS),
+    "duplicate_crl": Code(422, "Two revocation lists are of one authority", "send the newer of the two"),
+    "crl_rollback": Code(
+        409, "A revocation list is older than the one that we hold", "remove that one first if you mean it"
+    ),
+    "bad_grace": Code(422, "The grace of old revocation lists is out of range", _VALUE),
     "duplicate_anchor": Code(422, "The bundle holds a certificate twice", _BUNDLE),
 }
 

@@ -1,4 +1,4 @@
-"""``proxenia agreement`` and ``proxenia bundle``: what is agreed, and by what partners are verified."""
+"""``proxenia agreement``: what is agreed with partners."""
 
 from typing import IO, Any
 
@@ -10,7 +10,6 @@ from control_plane.cli.parse import read_input
 from control_plane.cli.text import fields, shown, table
 
 _AGREEMENTS = ("federation", "agreements")
-_BUNDLES = ("federation", "bundles")
 _STATES = click.Choice(["untrusted", "pending", "trusted", "revoked"])
 
 _bundle_option = click.option(
@@ -147,41 +146,3 @@ agreement.add_command(
 agreement.add_command(
     _certificate_verb("reinstate", "Let a revoked certificate count again.", "counts again")
 )
-
-
-@click.group()
-def bundle() -> None:
-    """Trust anchors: our own, and partners'."""
-
-
-@bundle.command("list")
-@limit_option
-@output_option
-@pass_place
-def list_bundles(place: Place, limit: int, output: str) -> None:
-    """List the CA certificates of all organisations."""
-    show_list(place.api().pages(path_of(*_BUNDLES), {}, limit=limit), output, _bundle_table)
-
-
-def _bundle_table(items: list[dict[str, Any]]) -> str:
-    rows = [
-        [
-            item["organisation"],
-            shown(item["own"]),
-            certificate["subject"],
-            certificate["not_after"],
-            certificate["fingerprint_sha256"],
-        ]
-        for item in items
-        for certificate in item["certificates"]
-    ]
-    return table(["ORGANISATION", "OWN", "SUBJECT", "NOT AFTER", "FINGERPRINT (SHA-256)"], rows)
-
-
-@bundle.command("own")
-@output_option
-@pass_place
-def own_bundle(place: Place, output: str) -> None:
-    """Print our own CA certificates as PEM, for partners to import."""
-    document = place.api().get(path_of("federation", "info"))
-    show(document, output, lambda: "".join(document["anchors"]).rstrip("\n"))

@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from control_plane import __version__
-from control_plane.cli.agreements import agreement, bundle
+from control_plane.cli.agreements import agreement
 from control_plane.cli.audit import audit
+from control_plane.cli.bundles import bundle
 from control_plane.cli.certificates import cert
 from control_plane.cli.check import check
 from control_plane.cli.gateways import gateway

@@ -1,8 +1,9 @@
 """Trust anchors of one trust domain. Anchors of different domains are never put together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from control_plane.model.crl import CrlPolicy
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import InvalidValueError
 
@@ -12,6 +13,7 @@ class Bundle:
     """CA certificates (PEM, one each) of ``organisation``; an empty bundle: trust was withdrawn.
 
     That each text is a CA certificate and nothing else is checked by ``pki.bundle`` before it is stored.
+    ``crls`` (PEM, one list each) and ``crl_policy`` are set by our operators, and are in no fetched bundle.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -20,6 +22,7 @@ class Bundle:
     anchors: tuple[str, ...]
     crls: tuple[str, ...] = ()
     sequence: int = 0
+    crl_policy: CrlPolicy = CrlPolicy()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
         if self.sequence < 0:
@@ -29,3 +32,7 @@ class Bundle:
     def key(self) -> str:
         """The trust domain that these anchors speak for."""
         return self.organisation
+
+    def with_lists_of(self, present: "Bundle | None") -> "Bundle":
+        """These anchors under the lists that operators set for ``present``: nobody is un-revoked."""
+        return self if present is None else replace(self, crls=present.crls, crl_policy=present.crl_policy)

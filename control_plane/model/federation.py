@@ -4,6 +4,7 @@ Each value holds all that its Envoy resources are made of, so that translating o
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from control_plane.model.gateway import Gateway
 from control_plane.model.grant import Capability
 from control_plane.model.identity import SpiffeId, TrustDomain
 from control_plane.model.node import Endpoint
+from control_plane.model.problem import Problem
 from control_plane.model.resource import Resource
 
 
@@ -29,6 +31,20 @@ class Unit(NamedTuple):
 
     kind: UnitKind
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What counts of a bundle with revocation lists, as Envoy can be told, at some time.
+
+    ``bundle`` is what Envoy verifies by; it cannot be told ``serials`` that way, so requests over these
+    certificates are denied. ``until`` is when this has to be asked again.
+    """
+
+    bundle: Bundle
+    serials: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

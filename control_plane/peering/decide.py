@@ -108,10 +108,12 @@ def join_writes(
     may_begin(agreement, organisation, own=own)
     state = AgreementState.TRUSTED if organisation in automatic else AgreementState.PENDING
     agreed = replace(agreement or Agreement(organisation), state=state)
+    held = present.get((Kind.BUNDLE, organisation))
+    bundle = found.bundle.with_lists_of(held.value if held and isinstance(held.value, Bundle) else None)
     nodes = [_merged(present.get((Kind.NODE, node.key)), node) for node in found.nodes]
     values: list[tuple[Kind, Agreement | Bundle | Node]] = [
         (Kind.AGREEMENT, agreed),
-        (Kind.BUNDLE, found.bundle),
+        (Kind.BUNDLE, bundle),
         *((Kind.NODE, node) for node in nodes),
     ]
     writes = []

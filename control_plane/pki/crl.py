@@ -7,9 +7,7 @@ list looks like a whole one.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from itertools import pairwise
 
 from cryptography import x509
@@ -17,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from control_plane.model.crl import CrlMode, CrlPolicy
 from control_plane.model.identity import shown
 from control_plane.model.problem import InvalidValueError
 from control_plane.pki.certificate import extension, serial_hex
@@ -27,21 +26,6 @@ MAX_CRLS = 64  # one for each authority of an organisation
 MAX_CRL_TEXT = 8 * 1024 * 1024  # characters: about 100,000 revoked certificates
 
 _BLOCK = re.compile(r"-----BEGIN X509 CRL-----\s[A-Za-z0-9+/=\s]*-----END X509 CRL-----")
-
-
-class CrlMode(StrEnum):
-    """What a missing or old list means, once an organisation publishes any list at all."""
-
-    HARD = "hard"  # nothing passes whose issuer has no list in force: what Envoy does too
-    SOFT = "soft"  # a missing list is ignored, an old one counts until its grace is over
-
-
-@dataclass(frozen=True, slots=True)
-class CrlPolicy:
-    """``grace`` is how long after its ``nextUpdate`` a list still counts in soft mode."""
-
-    mode: CrlMode = CrlMode.HARD
-    grace: timedelta = timedelta(hours=24)
 
 
 def check_crls(pem_text: str) -> tuple[str, ...]:
@@ -98,7 +82,7 @@ def check_revocation(
     if not crls:
         return
     for certificate, issuer in pairwise(path):
-        own = [crl for crl in crls if _speaks_for(crl, issuer, now)]
+        own = [crl for crl in crls if crl.last_update_utc <= now and speaks_for(crl, issuer)]
         for crl in own:
             if crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None:
                 raise RefusedError(
@@ -131,9 +115,9 @@ def _check_fresh(
         )
 
 
-def _speaks_for(crl: x509.CertificateRevocationList, issuer: x509.Certificate, now: datetime) -> bool:
-    """Whether ``issuer`` signed this list and it has begun; one that lies in the future says nothing yet."""
-    if crl.issuer != issuer.subject or crl.last_update_utc > now:
+def speaks_for(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    """Whether ``issuer`` may sign lists and signed this one. It says nothing before it has begun."""
+    if crl.issuer != issuer.subject:
         return False
     usage = extension(issuer, x509.KeyUsage)
     # RFC 5280, 6.3.3 (f): the bit is asked for only where there is a key usage.

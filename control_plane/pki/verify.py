@@ -5,17 +5,18 @@ no flat list of anchors anywhere, so that no organisation can speak for another.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
 from cryptography import x509
 
 from control_plane.model.bundle import Bundle
+from control_plane.model.crl import CrlPolicy
 from control_plane.model.identity import SpiffeId, TrustDomain
 from control_plane.pki.bundle import check_anchor
 from control_plane.pki.certificate import MAX_CHAIN, load_certificate
-from control_plane.pki.crl import CrlPolicy, check_revocation, load_crl
+from control_plane.pki.crl import check_revocation, load_crl
 from control_plane.pki.path import MAX_INTERMEDIATES, Path, Purpose, Question, find_path
 from control_plane.pki.profile import check_authorities, check_leaf, check_strength
 from control_plane.pki.refusal import Refusal, RefusedError
@@ -31,6 +32,7 @@ class Anchors:
     organisation: TrustDomain
     certificates: tuple[x509.Certificate, ...]
     crls: tuple[x509.CertificateRevocationList, ...] = ()
+    crl_policy: CrlPolicy = CrlPolicy()  # noqa: RUF009 - frozen
 
     @classmethod
     def of(cls, bundle: Bundle) -> Self:
@@ -38,7 +40,8 @@ class Anchors:
         certificates = tuple(load_certificate(anchor) for anchor in bundle.anchors)
         for certificate in certificates:
             check_anchor(certificate, bundle.organisation)
-        return cls(bundle.organisation, certificates, tuple(load_crl(crl) for crl in bundle.crls))
+        lists = tuple(load_crl(crl) for crl in bundle.crls)
+        return cls(bundle.organisation, certificates, lists, bundle.crl_policy)
 
 
 TrustStore = Mapping[TrustDomain, Anchors]
@@ -50,7 +53,6 @@ class Rules:
 
     max_lifetime: timedelta = MAX_LIFETIME
     max_intermediates: int = MAX_INTERMEDIATES
-    crl: CrlPolicy = field(default_factory=CrlPolicy)
 
 
 DEFAULT_RULES = Rules()
@@ -100,8 +102,8 @@ def authenticate(
     # 6. Every authority on it says that it certifies, and is called by no other trust domain (X509-SVID 4.3).
     check_authorities(path)
     check_authority_names(path, anchors.organisation)
-    # 7. Nothing on it is revoked, as far as its organisation says and our policy asks (RFC 5280, 6.3).
-    check_revocation(path, anchors.crls, now=now, policy=rules.crl)
+    # 7. Nothing on it is revoked, as far as its organisation says and our policy for it asks (RFC 5280, 6.3).
+    check_revocation(path, anchors.crls, now=now, policy=anchors.crl_policy)
     return Identity(spiffe_id, path)
 
 

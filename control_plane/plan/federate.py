@@ -52,7 +52,8 @@ def _partner(world: World, organisation: TrustDomain) -> Outcome:
         revoked = world.revoked(organisation)
         registered = world.identities_of.get(organisation, ())
         identities = tuple(sorted(identity for identity in registered if identity not in revoked))
-        return Outcome(Partner(organisation, world.bundles[organisation], identities))
+        counts = world.lists.of(world.bundles[organisation])
+        return Outcome(Partner(organisation, counts.bundle, identities), counts.problems)
     # Untrusted, pending, revoked and paused are decisions, not faults.
     faulty = agreement is None or (agreement.state is AgreementState.TRUSTED and not agreement.paused)
     return Outcome(Partner(organisation, None, ()), (closed,) if faulty else ())

@@ -5,6 +5,7 @@ A property test holds this bookkeeping against a world built from nothing.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TypeVar
 
 from control_plane.model.agreement import Agreement
@@ -19,6 +20,7 @@ from control_plane.model.problem import Problem
 from control_plane.model.resource import Resource
 from control_plane.plan.admit import admit, closed_because
 from control_plane.plan.index import Index
+from control_plane.plan.lists import Judge, Lists, as_it_is
 from control_plane.plan.references import Catalogue, GrantBook
 
 Address = tuple[str, int]
@@ -30,8 +32,9 @@ V = TypeVar("V")
 class World:
     """What the store holds. Read its dictionaries freely; only ``apply`` changes them."""
 
-    def __init__(self, own: TrustDomain) -> None:
+    def __init__(self, own: TrustDomain, judge: Judge = as_it_is) -> None:
         self.own = own
+        self.lists = Lists(judge)
         self.nodes: dict[str, Node] = {}
         self.agreements: dict[str, Agreement] = {}
         self.bundles: dict[str, Bundle] = {}
@@ -64,6 +67,14 @@ class World:
             self._take(item, dirty)
         return dirty
 
+    def move(self, now: datetime) -> set[Unit]:
+        """Go to another time; the units of partners whose revocation lists count otherwise then."""
+        dirty: set[Unit] = set()
+        for organisation in self.lists.move(now):
+            dirty.add(Unit(UnitKind.PARTNER, organisation))
+            dirty.update(Unit(UnitKind.EXPORT, name) for name in self.grant_book.resources_of(organisation))
+        return dirty
+
     def known(self, organisation: TrustDomain) -> bool:
         """Whether anything at all is said about this partner."""
         return (
@@ -87,9 +98,10 @@ class World:
         return frozenset(agreement.revoked_identities) if agreement else frozenset()
 
     def revoked_serials(self, organisation: TrustDomain) -> tuple[str, ...]:
-        """Certificates of this partner that are denied, whoever they name."""
+        """Certificates of this partner that are denied, whoever they name: by us, or by its own lists."""
         agreement = self.agreements.get(organisation)
-        return agreement.revoked_serials if agreement else ()
+        ours, theirs = agreement.revoked_serials if agreement else (), self.lists.serials(organisation)
+        return tuple(sorted({*ours, *theirs})) if theirs else ours
 
     def admission(self, node_key: str) -> Problem | None:
         """Why this node gets no traffic, or None when it is admitted."""
@@ -115,7 +127,7 @@ class World:
             case Item(Kind.AGREEMENT, key, Agreement() | None as agreement):
                 self._agreement(TrustDomain(key), agreement, dirty)
             case Item(Kind.BUNDLE, key, Bundle() | None as bundle):
-                self._trust(self.bundles, TrustDomain(key), bundle, dirty)
+                self._bundle(TrustDomain(key), bundle, dirty)
             case Item(Kind.GATEWAY, key, Gateway() | None as gateway):
                 _put(self.gateways, key, gateway)
                 dirty.add(Unit(UnitKind.GATEWAY, key))
@@ -222,6 +234,13 @@ class World:
         if step:
             self.epoch += step
             dirty.update(Unit(UnitKind.GATEWAY, key) for key in self.gateways)
+
+    def _bundle(self, organisation: TrustDomain, new: Bundle | None, dirty: set[Unit]) -> None:
+        denied = self.lists.serials(organisation)
+        self.lists.put(organisation, new)
+        self._trust(self.bundles, organisation, new, dirty)
+        if denied != self.lists.serials(organisation):
+            dirty.update(Unit(UnitKind.EXPORT, name) for name in self.grant_book.resources_of(organisation))
 
     def _trust(
         self, values: dict[str, V], organisation: TrustDomain, new: V | None, dirty: set[Unit]

@@ -5,6 +5,7 @@ units share are put together again when their part of them changed, from parts t
 """
 
 from collections.abc import Generator, Iterator
+from datetime import datetime
 from typing import TypeVar
 
 from control_plane.model.agreement import Cut
@@ -14,6 +15,7 @@ from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import Problem
 from control_plane.model.tuning import Tuning
 from control_plane.model.xds import ROUTES, SECRET, XdsResource
+from control_plane.pki.in_force import in_force
 from control_plane.plan.federate import federate
 from control_plane.plan.world import World
 from control_plane.ports.publisher import Name, Publication
@@ -44,7 +46,7 @@ class Federator:
     def __init__(self, own: TrustDomain, tuning: Tuning) -> None:
         self._own = own
         self._tuning = tuning
-        self._world = World(own)
+        self._world = World(own, in_force)
         self._translated: dict[Unit, Translated] = {}
         self._problems: dict[Unit, tuple[Problem, ...]] = {}
         self._refused: dict[Unit, Problem] = {}
@@ -82,9 +84,13 @@ class Federator:
         """Whether a gateway of this id has enrolled."""
         return gateway in self._world.gateways
 
-    def apply(self, change: Change) -> Publication:
+    def due(self, now: datetime) -> bool:
+        """Whether anything counts otherwise at ``now``, so that it has to be applied without a change."""
+        return self._world.lists.due(now)
+
+    def apply(self, change: Change, *, now: datetime | None = None) -> Publication:
         """Take over ``change`` and return what is different; the first time also what never changes."""
-        step = self.steps(change)
+        step = self.steps(change, now=now)
         while True:
             try:
                 next(step)
@@ -92,9 +98,11 @@ class Federator:
                 publication: Publication = finished.value
                 return publication
 
-    def steps(self, change: Change) -> Step:
+    def steps(self, change: Change, *, now: datetime | None = None) -> Step:
         """``apply`` in small pieces: the caller may do something else between them, but must finish."""
         dirty: set[Unit] = set(self._refused)  # what they lacked may be there now
+        if now is not None:
+            dirty |= self._world.move(now)
         for item in change.items:
             dirty |= self._world.apply((item,))
             yield

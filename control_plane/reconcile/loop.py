@@ -5,8 +5,9 @@ cannot be reached, what was published last stays, and ``degraded`` says so.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from random import SystemRandom
 
 import structlog
@@ -27,13 +28,25 @@ _log = structlog.get_logger()
 _random = SystemRandom()
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Loop:
     """Runs one ``federator``; answers as ``ports.overview.Overview`` from memory.
 
     However big a change is, it becomes one publication: gateways never see a mixture of two revisions.
     """
 
-    def __init__(self, objects: Objects, publisher: Publisher, federator: Federator) -> None:
+    def __init__(
+        self,
+        objects: Objects,
+        publisher: Publisher,
+        federator: Federator,
+        *,
+        clock: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._clock = clock  # looked at with every wake-up: some of what is published has a date
         self._objects = objects
         self._publisher = publisher
         self._federator = federator
@@ -114,16 +127,30 @@ class Loop:
 
     async def _catch_up(self) -> None:
         async with self._turn:
-            await self._take(await self._objects.changes(self._revision))
+            try:
+                change = await self._objects.changes(self._revision)
+            except UnavailableError:
+                await self._pass_time()
+                raise
+            await self._take(change)
+
+    async def _pass_time(self) -> None:
+        """What has a date does not wait for the store."""
+        now = self._clock()
+        if self.ready.is_set() and self._federator.due(now):
+            self._publish(await self._applied(Change(self._revision, ()), now))
+
+    def _publish(self, publication: Publication) -> None:
+        if publication.upserts or publication.removals:
+            self._publisher.publish(publication)
 
     async def _take(self, change: Change) -> None:
         if self._degraded:
             _log.info("store available again", revision=change.revision)
         self._degraded = False
-        if change.items or not self.ready.is_set():
-            publication = await self._applied(change)
-            if publication.upserts or publication.removals:
-                self._publisher.publish(publication)
+        now = self._clock()
+        if change.items or self._federator.due(now) or not self.ready.is_set():
+            self._publish(await self._applied(change, now))
         self._revision = change.revision
         if self._epoch != self._federator.epoch:
             self._epoch = self._federator.epoch
@@ -131,10 +158,10 @@ class Loop:
             self._cut = asyncio.Event()
         self.ready.set()
 
-    async def _applied(self, change: Change) -> Publication:
+    async def _applied(self, change: Change, now: datetime) -> Publication:
         """Apply ``change`` without holding up the event loop."""
         clock = asyncio.get_running_loop().time
-        step = self._federator.steps(change)
+        step = self._federator.steps(change, now=now)
         began = clock()
         while True:
             try:

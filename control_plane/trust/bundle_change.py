@@ -5,7 +5,7 @@ speaks for it could have spoken before. All new ones at once look the same as so
 an operator decides.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from control_plane.model.bundle import Bundle
@@ -41,6 +41,7 @@ def judge(present: Bundle | None, fetched: Bundle, *, hold_replaced: bool = True
     Codes: ``sequence_rollback``, ``sequence_reused``, ``trust_withdrawn``, ``anchors_new``,
     ``anchors_replaced``, ``anchors_added``.
     """
+    offered = fetched.with_lists_of(present)
     if present is None:
         detail = "expected a bundle that was introduced by an operator or a join, got the first one ever"
         return _hold(fetched, "anchors_new", detail, hold=True)
@@ -53,7 +54,6 @@ def judge(present: Bundle | None, fetched: Bundle, *, hold_replaced: bool = True
             return Judgement(Verdict.KEEP, present)
         detail = f"expected the anchors of sequence {present.sequence} as they were, got others"
         return Judgement(Verdict.REFUSE, present, "sequence_reused", detail)
-    offered = replace(fetched, crls=present.crls)
     return (
         Judgement(Verdict.TAKE, offered) if same else _changed(present, offered, hold_replaced=hold_replaced)
     )

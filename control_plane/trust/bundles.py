@@ -116,10 +116,11 @@ class PartnerBundles:
         judgement = judge(_bundle(stored), document.bundle, hold_replaced=False)
         if judgement.verdict is Verdict.REFUSE:
             raise InvalidValueError(judgement.code, judgement.detail)
-        await self._record(organisation, "bundle.approve", actor=actor, metadata=_facts(document.bundle))
-        await self._write(document.bundle, stored, actor=actor)
+        bundle = judgement.bundle
+        await self._record(organisation, "bundle.approve", actor=actor, metadata=_facts(bundle))
+        await self._write(bundle, stored, actor=actor)
         await self.store.fetched(organisation, Fetched(code="", detail="", seconds=wait(document), held=""))
-        return document.bundle
+        return bundle
 
     async def _follow(self, state: BundleState) -> None:
         organisation = state.source.organisation

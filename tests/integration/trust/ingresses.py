@@ -26,6 +26,7 @@ from control_plane.reconcile.federator import Federator
 from tests.golden.world import items
 from tests.integration.translate.static import bootstrap
 from tests.unit.pki.federation import FederationCase
+from tests.unit.pki.minting import NOW
 
 OWN = TrustDomain("danzig.example")
 IDENTITY = SpiffeId(f"spiffe://{OWN}/gateway/gw")
@@ -73,7 +74,7 @@ def _published(bundles: Bundles, cases: list[FederationCase], upstream: int) -> 
         values.append(bundle)
         values.append(Grant(ObjectId(f"for-{organisation}"), ResourceName("orders"), organisation))
     values.extend(_nodes({bundle.organisation for bundle in bundles}, cases))
-    return Federator(OWN, Tuning()).apply(Change(1, items(values))).upserts
+    return Federator(OWN, Tuning()).apply(Change(1, items(values)), now=NOW).upserts
 
 
 def _nodes(partners: set[TrustDomain], cases: Iterable[FederationCase]) -> Iterator[Node]:

@@ -9,12 +9,12 @@ from control_plane.admin.codes import CODES
 from control_plane.peering.refusal import CODES as REFUSALS
 
 PACKAGE = Path(__file__).parents[3] / "control_plane"
-MODELS = ("agreement", "bundle", "grant", "identity", "node", "resource")
+MODELS = ("agreement", "bundle", "crl", "grant", "identity", "node", "resource")
 RAISED = re.compile(r"(?:InvalidValueError|ApiError|Refusal|FieldError)\(\s*\"([a-z_]+)\"")
 SOURCES = [
     *(PACKAGE / "admin").glob("*.py"),
     *(PACKAGE / "model" / f"{name}.py" for name in MODELS),
-    PACKAGE / "pki" / "bundle.py",
+    *(PACKAGE / "pki" / f"{name}.py" for name in ("bundle", "crl", "lists")),
     PACKAGE / "pki" / "strength.py",
 ]
 

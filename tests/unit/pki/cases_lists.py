@@ -1,16 +1,16 @@
 """Federation cases about revocation lists: each organisation's are its own affair."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
-from control_plane.pki.crl import CrlMode, CrlPolicy
+from control_plane.model.crl import CrlMode, CrlPolicy
 from control_plane.pki.refusal import Refusal
-from control_plane.pki.verify import Rules
 from tests.unit.pki.federation import FORGED, GOOD, LUEBECK, VISBY, FederationCase, case, held, organisation
 from tests.unit.pki.minting import DAY, NOW, Minted, authority, crl_pem, leaf, mint
 
 HOUR = timedelta(hours=1)
-SOFT = Rules(crl=CrlPolicy(CrlMode.SOFT, grace=DAY))
+SOFT = CrlPolicy(CrlMode.SOFT, grace=DAY)
 
 
 def list_cases() -> Iterator[FederationCase]:
@@ -84,7 +84,7 @@ def _hard() -> Iterator[FederationCase]:
 def _soft() -> Iterator[FederationCase]:
     visby = organisation(VISBY)
     one, issuing, of_root, of_issuing = _world()
-    serial = one.certificate.serial_number
+    serial, above = one.certificate.serial_number, issuing.certificate.serial_number
     lists = {
         "no revoked certificate": ("accept", (of_root, of_issuing)),
         "the leaf revoked": (Refusal.REVOKED, (of_root, crl_pem(issuing, serial))),
@@ -98,13 +98,16 @@ def _soft() -> Iterator[FederationCase]:
             Refusal.CRL_EXPIRED,
             (of_root, crl_pem(issuing, begin=NOW - 3 * DAY, end=NOW - DAY - HOUR)),
         ),
+        "the intermediate revoked": (Refusal.REVOKED, (crl_pem(visby.root, above), of_issuing)),
+        "the leaf revoked, and no list of the root": (Refusal.REVOKED, (crl_pem(issuing, serial),)),
         "the leaf revoked by a list within its grace": (
             Refusal.REVOKED,
             (of_root, crl_pem(issuing, serial, begin=NOW - 2 * DAY, end=NOW - HOUR)),
         ),
     }
     for what, (want, crls) in lists.items():
-        yield case(f"soft policy, {what}", want, one, issuing, bundles=held(visby.bundle(*crls)), rules=SOFT)
+        bundle = replace(visby.bundle(*crls), crl_policy=SOFT)
+        yield case(f"soft policy, {what}", want, one, issuing, bundles=held(bundle))
 
 
 def _of_others() -> Iterator[FederationCase]:

@@ -52,12 +52,14 @@ __all__ = [
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
-def crl_pem(issuer: Minted, *serials: int, begin: datetime = NOW - DAY, end: datetime = NOW + DAY) -> str:
+def crl_pem(
+    issuer: Minted, *serials: int, begin: datetime = NOW - DAY, end: datetime = NOW + DAY, number: int = 1
+) -> str:
     """A revocation list of ``issuer`` that names ``serials``."""
     builder = (
         x509.CertificateRevocationListBuilder().issuer_name(issuer.certificate.subject).last_update(begin)
     )
-    builder = builder.next_update(end).add_extension(x509.CRLNumber(1), critical=False)
+    builder = builder.next_update(end).add_extension(x509.CRLNumber(number), critical=False)
     for serial in serials:
         revoked = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(begin).build()
         builder = builder.add_revoked_certificate(revoked)

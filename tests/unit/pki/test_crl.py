@@ -5,8 +5,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from control_plane.model.crl import CrlPolicy
 from control_plane.model.problem import InvalidValueError
-from control_plane.pki.crl import MAX_CRL_TEXT, MAX_CRLS, CrlPolicy, check_crls, check_revocation, load_crl
+from control_plane.pki.crl import MAX_CRL_TEXT, MAX_CRLS, check_crls, check_revocation, load_crl
 from control_plane.pki.refusal import Refusal, RefusedError
 from tests.unit.pki.federation import GOOD, VISBY, organisation
 from tests.unit.pki.minting import DAY, NOW, chain_pem, crl_pem, key, leaf

@@ -7,8 +7,9 @@ import pytest
 from cryptography.x509.verification import VerificationError
 from OpenSSL import crypto
 
+from control_plane.model.crl import CrlPolicy
 from control_plane.model.problem import InvalidValueError
-from control_plane.pki.crl import CrlPolicy, check_revocation, load_crl
+from control_plane.pki.crl import check_revocation, load_crl
 from control_plane.pki.path import Path, Purpose, Question, find_path, library_path, openssl_path
 from control_plane.pki.profile import check_authorities, check_leaf, check_strength
 from control_plane.pki.refusal import Refusal

@@ -1,0 +1,121 @@
+"""``proxenia bundle``: by what partners are verified, and by what they verify us."""
+
+from typing import IO, Any
+
+import click
+
+from control_plane.cli.api import path_of
+from control_plane.cli.options import Place, limit_option, output_option, pass_place, show, show_list
+from control_plane.cli.parse import read_input
+from control_plane.cli.text import clean, shown, table
+
+_BUNDLES = ("federation", "bundles")
+_HOUR = 3600.0
+
+
+@click.group()
+def bundle() -> None:
+    """Trust anchors: our own, and partners'."""
+
+
+@bundle.command("list")
+@limit_option
+@output_option
+@pass_place
+def list_bundles(place: Place, limit: int, output: str) -> None:
+    """List the CA certificates of all organisations."""
+    show_list(place.api().pages(path_of(*_BUNDLES), {}, limit=limit), output, _bundle_table)
+
+
+def _bundle_table(items: list[dict[str, Any]]) -> str:
+    rows = [
+        [
+            item["organisation"],
+            shown(item["own"]),
+            certificate["subject"],
+            certificate["not_after"],
+            certificate["fingerprint_sha256"],
+        ]
+        for item in items
+        for certificate in item["certificates"]
+    ]
+    return table(["ORGANISATION", "OWN", "SUBJECT", "NOT AFTER", "FINGERPRINT (SHA-256)"], rows)
+
+
+@bundle.command("own")
+@output_option
+@pass_place
+def own_bundle(place: Place, output: str) -> None:
+    """Print our own CA certificates as PEM, for partners to import."""
+    document = place.api().get(path_of("federation", "info"))
+    show(document, output, lambda: "".join(document["anchors"]).rstrip("\n"))
+
+
+@bundle.group()
+def crl() -> None:
+    """Revocation lists (CRLs) of partners."""
+
+
+@crl.command("set")
+@click.argument("organisation")
+@click.argument("file", type=click.File("rb"), required=False)
+@click.option(
+    "--policy",
+    type=click.Choice(["hard", "soft"]),
+    default="hard",
+    show_default=True,
+    help="When a list is missing or old: refuse all of its authority, or go on for a while.",
+)
+@click.option(
+    "--grace-hours",
+    type=click.FloatRange(min=0),
+    default=24,
+    show_default=True,
+    help="How long an old list still counts under a soft policy.",
+)
+@output_option
+@pass_place
+def set_crls(place: Place, /, organisation: str, file: IO[bytes] | None, output: str, **given: Any) -> None:  # noqa: ANN401 - click's options by name
+    """Set ORGANISATION's lists (PEM, one of each of its authorities; - for standard input).
+
+    Without FILE the lists stay, and only the policy changes.
+    """
+    body: dict[str, object] = {"mode": given["policy"], "grace": given["grace_hours"] * _HOUR}
+    if file is not None:
+        body["crls"] = read_input(file).decode("ascii", "replace")
+    document = place.api().send("PUT", path_of(*_BUNDLES, organisation, "crls"), body)
+    show(document, output, lambda: _crls(document))
+
+
+@crl.command("show")
+@click.argument("organisation")
+@output_option
+@pass_place
+def show_crls(place: Place, organisation: str, output: str) -> None:
+    """Show ORGANISATION's lists, and what is wrong with them."""
+    document = place.api().get(path_of(*_BUNDLES, organisation, "crls"))
+    show(document, output, lambda: _crls(document))
+
+
+@crl.command("remove")
+@click.argument("organisation")
+@pass_place
+def remove_crls(place: Place, organisation: str) -> None:
+    """Look nothing of ORGANISATION up in lists any more."""
+    place.api().send("DELETE", path_of(*_BUNDLES, organisation, "crls"))
+    click.echo(f"the revocation lists of {organisation} are forgotten")
+
+
+def _crls(document: dict[str, Any]) -> str:
+    policy = document["mode"]
+    if policy == "soft":
+        policy += f", {document['grace'] / _HOUR:g} h of grace"
+    lines = [f"{clean(document['organisation'])}: {len(document['lists'])} revocation lists, policy {policy}"]
+    rows = [
+        [one["issuer"], shown(one["of_anchor"]), one["number"], one["revoked"], one["next_update"]]
+        for one in document["lists"]
+    ]
+    if rows:
+        lines += ["", table(["AUTHORITY", "ANCHOR", "NUMBER", "REVOKED", "NEXT UPDATE"], rows)]
+    lines += [f"{one['code']}: {clean(one['detail'])}" for one in document["problems"]]
+    return "\n".join(lines)
