@@ -12,10 +12,14 @@ from control_plane.model.sighting import SourceKind
 from control_plane.ports.source import Seen
 from tests.contract.source_world import END_WITHIN, Reader, Record, World, is_lost, lists
 from tests.fakes.source import FakeWorld
+from tests.integration.discovery.consul_world import AgentWorld, DoubleWorld, real_agent_is_named
 
 WORLDS: dict[str, Callable[[Path], World]] = {
     "fake": lambda _directory: FakeWorld(),
+    "consul": lambda _directory: DoubleWorld(),
 }
+if real_agent_is_named():
+    WORLDS["consul-agent"] = AgentWorld
 ONE, TWO, THREE = (Record(node_id=f"gw-{number}", host=f"192.0.2.{number}") for number in (1, 2, 3))
 
 
@@ -146,6 +150,7 @@ async def test_a_source_ends_in_time_and_leaves_nothing_behind(world: World, sta
             source.look()
             await asyncio.sleep(0.1)  # it is in the middle of asking
         await reader.cancel()
+        await world.mend()  # what it does itself while it is silent is not the source's
 
     left = asyncio.all_tasks() - before
     if left:
