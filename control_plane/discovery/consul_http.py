@@ -106,6 +106,7 @@ class Transport(base.HTTPClient):  # type: ignore[misc]  # py-consul has no type
         headers: Mapping[str, str] | None = None,
         **_more: object,
     ) -> Answer:
+        """Read something."""
         del callback
         return await self._send("GET", path, params, headers)
 
@@ -118,15 +119,18 @@ class Transport(base.HTTPClient):  # type: ignore[misc]  # py-consul has no type
         headers: Mapping[str, str] | None = None,
         **_more: object,
     ) -> Answer:
+        """Change something."""
         del callback
         return await self._send("PUT", path, params, headers, data)
 
     async def delete(self, *_given: object, **_more: object) -> Answer:
-        raise NotImplementedError("nothing here deletes")
+        """No call that is used here deletes or posts."""
+        raise NotImplementedError("expected a call that reads or puts")
 
     post = delete
 
     async def close(self) -> None:
+        """End its connections."""
         await self.session.close()
 
 
@@ -141,6 +145,7 @@ class Calls(base.Consul):  # type: ignore[misc]  # py-consul has no types
         self.token = None  # not even CONSUL_HTTP_TOKEN: each call names the token of the settings, or none
 
     def http_connect(self, *_given: object, **_more: object) -> Transport:
+        """Ours, instead of one that would be made."""
         return self._transport
 
 
