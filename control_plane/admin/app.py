@@ -23,9 +23,10 @@ from control_plane.admin.answers import answer_errors
 from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.dispatch import access_of, add_routes
 from control_plane.admin.guard import guard
+from control_plane.admin.openapi import openapi_route
 from control_plane.admin.operation import Route
 
-ROUTES: tuple[Route, ...] = (
+_ROUTES: tuple[Route, ...] = (
     *health.ROUTES,
     *status.ROUTES,
     *checks.ROUTES,
@@ -42,6 +43,7 @@ ROUTES: tuple[Route, ...] = (
     *expiry.ROUTES,
     *audit_events.ROUTES,
 )
+ROUTES = (*_ROUTES, openapi_route(_ROUTES))
 
 
 def create_app(deps: Dependencies) -> web.Application:

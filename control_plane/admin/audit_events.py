@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from control_plane.admin.listing import MAX_PAGE, Page
+from control_plane.admin.moments import Moment
 from control_plane.admin.operation import API, Call, Operation, Reply, route
 from control_plane.model.audit import AuditEvent, EventType
 from control_plane.model.identity import shown
@@ -28,8 +29,8 @@ class AuditFilter:
     reporter: str = ""
     decision: str = ""
     event_type: EventType | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     after: str = ""
     limit: int = 100
 
@@ -43,9 +44,6 @@ class AuditFilter:
                 raise InvalidValueError(
                     "bad_parameter", f"expected printable text to look for, got {shown(text)}"
                 )
-        for moment in (self.since, self.until):
-            if moment is not None and moment.tzinfo is None:
-                raise InvalidValueError("bad_parameter", f"expected a time with its zone, got {moment}")
         _check_cursor(self.after)
 
     def query(self) -> AuditQuery:

@@ -4,7 +4,7 @@ Sources: SPIFFE-ID standard (section 2: scheme, trust domain, path; at most 2,04
 """
 
 import re
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from control_plane.model.problem import InvalidValueError
 
@@ -25,9 +25,13 @@ def shown(value: object) -> str:
 
 
 class _Name(str):
-    """A checked string; pydantic reads it from a plain JSON string."""
+    """A checked string; pydantic reads it from a plain JSON string.
+
+    ``SCHEMA`` says of it what JSON Schema can say: whatever is such a name fits, though not the reverse.
+    """
 
     __slots__ = ()
+    SCHEMA: ClassVar[dict[str, object]] = {}
 
     @classmethod
     def check(cls, value: str) -> None:
@@ -47,11 +51,19 @@ class _Name(str):
             cls, core_schema.str_schema(), serialization=core_schema.to_string_ser_schema()
         )
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _core: object, _handler: object) -> dict[str, object]:
+        return {"type": "string", **cls.SCHEMA}
+
 
 class TrustDomain(_Name):
     """The name of an organisation: a SPIFFE trust domain such as ``luebeck.example``."""
 
     __slots__ = ()
+    SCHEMA: ClassVar[dict[str, object]] = {
+        "pattern": r"^[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?$",
+        "maxLength": MAX_TRUST_DOMAIN,
+    }
 
     @classmethod
     def check(cls, value: str) -> None:
@@ -68,6 +80,10 @@ class SpiffeId(_Name):
     """``spiffe://<trust domain>/<path>``, exactly as a certificate carries it; a path is required."""
 
     __slots__ = ()
+    SCHEMA: ClassVar[dict[str, object]] = {
+        "pattern": r"^spiffe://[a-z0-9._-]+/[A-Za-z0-9._/-]+$",
+        "maxLength": MAX_SPIFFE_ID,
+    }
 
     @classmethod
     def check(cls, value: str) -> None:
@@ -104,6 +120,7 @@ class ResourceName(_Name):
     """A resource's name in its organisation: one DNS label, so ``name.organisation`` is a host name."""
 
     __slots__ = ()
+    SCHEMA: ClassVar[dict[str, object]] = {"pattern": r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}
 
     @classmethod
     def check(cls, value: str) -> None:
@@ -119,6 +136,7 @@ class ObjectId(_Name):
     """The id of a node, grant or gateway: letters, digits, ``.``, ``_``, ``-``; at most 128."""
 
     __slots__ = ()
+    SCHEMA: ClassVar[dict[str, object]] = {"pattern": r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$"}
 
     @classmethod
     def check(cls, value: str) -> None:

@@ -142,7 +142,8 @@ class World:
 
 async def _read(answer: aiohttp.ClientResponse) -> Answer:
     text = await answer.text()
-    return Answer(answer.status, json.loads(text) if text else None, answer.headers)
+    document = json.loads(text) if text and answer.content_type.endswith("json") else text or None
+    return Answer(answer.status, document, answer.headers)
 
 
 @asynccontextmanager

@@ -1,0 +1,27 @@
+"""Points in time as the API takes them: RFC 3339 with a zone, never a bare number."""
+
+import re
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from control_plane.model.identity import shown
+from control_plane.model.problem import InvalidValueError
+
+_RFC3339 = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?([Zz]|[+-]\d{2}:\d{2})\Z", re.ASCII
+)
+
+
+def _check(value: object) -> object:
+    """A library would take ``0.5`` for half a second past 1970: nobody who writes that means it."""
+    if isinstance(value, str) and not _RFC3339.match(value):
+        raise InvalidValueError(
+            "bad_parameter",
+            f"expected a time such as 2026-01-31T14:00:00Z, with its zone, got {shown(value)}",
+        )
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_check)]
