@@ -94,7 +94,7 @@ def _schemas(operations: Iterable[Operation[Any]]) -> tuple[Schemas, Document]:
         wanted.append(((key, _IN), _IN, TypeAdapter(operation.takes)))
         if operation.answers is not None:
             wanted.append(((key, _OUT), _OUT, TypeAdapter(operation.answers)))
-    found, document = TypeAdapter.json_schemas(wanted, ref_template=_REF)  # type: ignore[arg-type]
+    found, document = TypeAdapter.json_schemas(wanted, ref_template=_REF)  # type: ignore[arg-type]  # any hashable key will do
     definitions: Document = document.get("$defs", {})
     schemas = {key: _resolved(schema, definitions, mode=key[1]) for (key, _), schema in found.items()}
     return schemas, definitions
