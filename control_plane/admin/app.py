@@ -11,6 +11,7 @@ from control_plane.admin import (
     expiry,
     gateways,
     grants,
+    groups,
     health,
     nodes,
     peering,
@@ -18,6 +19,7 @@ from control_plane.admin import (
     revocations,
     rotation,
     status,
+    steering,
 )
 from control_plane.admin.answers import answer_errors
 from control_plane.admin.dependencies import Dependencies
@@ -33,10 +35,12 @@ _ROUTES: tuple[Route, ...] = (
     *nodes.ROUTES,
     *agreements.ROUTES,
     *revocations.ROUTES,
+    *steering.ROUTES,
     *bundles.ROUTES,
     *crls.ROUTES,
     *peering.ROUTES,
     *resources.ROUTES,
+    *groups.ROUTES,
     *grants.ROUTES,
     *gateways.ROUTES,
     *rotation.ROUTES,

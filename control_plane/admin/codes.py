@@ -98,6 +98,10 @@ RULES: dict[str, Code] = {
     ),
     "unknown_node": Code(422, "A resource names a node that does not exist", "add the node first"),
     "unknown_resource": Code(422, "A grant names a resource that you do not have", "add the resource first"),
+    "unknown_member": Code(
+        422, "A group's member offers no resource of that name", "add the member's resource first"
+    ),
+    "foreign_group": Code(422, "A group has a name of your own organisation", "name it <name>@<yours>"),
     "resource_without_nodes": Code(
         422, "Nobody would serve the resource", "add a node (a partner's) or an upstream (your own) first"
     ),
@@ -121,6 +125,10 @@ VALUES: dict[str, Code] = {
     "bad_rate_limit": Code(422, "A rate limit is out of range", _VALUE),
     "bad_method": Code(422, "An HTTP method has the wrong form", _VALUE),
     "bad_path": Code(422, "A path has the wrong form", _VALUE),
+    "bad_members": Code(422, "A group's members have the wrong form", _VALUE),
+    "bad_timeout": Code(422, "A time-out is out of range", _VALUE),
+    "bad_preferred": Code(422, "The preferred node is none of the resource's", _VALUE),
+    "bad_steering": Code(422, "A decision about a node has a value out of range", _VALUE),
     "bad_nodes": Code(422, "A node is named twice", _VALUE),
     "bad_serial": Code(422, "A serial number has the wrong form", "copy it from an audit event"),
     "too_many_revoked": Code(422, "Too much is revoked one by one", "revoke the organisation"),

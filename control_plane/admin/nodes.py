@@ -126,7 +126,10 @@ async def remove_node(call: Call, _: Nothing) -> Reply:
     """Remove one that no resource names."""
     stored = await _stored(call)
     check_unreferenced(stored.key, await resources_naming(call.deps.objects, value_of(stored, Node)))
-    await perform(call, [Deed("remove", Kind.NODE, stored.key, None, stored)])
+    deeds = [Deed("remove", Kind.NODE, stored.key, None, stored)]
+    if steering := await call.deps.objects.get(Kind.STEERING, stored.key):
+        deeds.append(Deed("remove", Kind.STEERING, stored.key, None, steering))
+    await perform(call, deeds)
     return Reply()
 
 

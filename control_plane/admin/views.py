@@ -25,6 +25,8 @@ class ResourceView:
     nodes: tuple[str, ...]
     upstreams: tuple[Endpoint, ...]
     description: str
+    preferred: str | None
+    timeout_seconds: float
     created_at: datetime
     updated_at: datetime
     revision: int
@@ -111,6 +113,8 @@ def resource_view(stored: Stored) -> ResourceView:
         nodes=resource.nodes,
         upstreams=resource.upstreams,
         description=resource.description,
+        preferred=resource.preferred,
+        timeout_seconds=resource.timeout_seconds,
         created_at=stored.created_at,
         updated_at=stored.updated_at,
         revision=stored.revision,

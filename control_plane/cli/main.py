@@ -16,6 +16,7 @@ from control_plane.cli.certificates import cert
 from control_plane.cli.check import check
 from control_plane.cli.gateways import gateway
 from control_plane.cli.grants import grant
+from control_plane.cli.groups import group
 from control_plane.cli.issue import issue
 from control_plane.cli.nodes import node
 from control_plane.cli.options import Place, output_option, show
@@ -65,6 +66,6 @@ gateway.add_command(issue)
 for _command in (
     *(up, serve, gateway, demo, status, check),
     *(invite, join, partner),
-    *(node, resource, grant, agreement, bundle, cert, audit, token, version),
+    *(node, resource, group, grant, agreement, bundle, cert, audit, token, version),
 ):
     main.add_command(_command)

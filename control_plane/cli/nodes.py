@@ -133,6 +133,8 @@ def _verb(name: str, summary: str, done: str) -> click.Command:
 
 
 node.add_command(_verb("revoke", "Deny a node for good, and cut its connections.", "is revoked"))
+node.add_command(_verb("drain", "Send nothing new to a node; what runs is finished.", "is drained"))
+node.add_command(_verb("undrain", "Send to a drained node again.", "takes part again"))
 node.add_command(_verb("reinstate", "Let a revoked node take part again.", "takes part again"))
 
 

@@ -55,6 +55,8 @@ def show_resource(place: Place, key: str, output: str) -> None:
 @click.option(
     "--upstream", "upstreams", type=endpoint, multiple=True, help="host:port behind our ingress, repeatable."
 )
+@click.option("--prefer", "preferred", help="The node that is asked first.")
+@click.option("--timeout", "timeout_seconds", type=float, help="Seconds until a whole answer is there.")
 @click.option("--description", default="", help="For people.")
 @output_option
 @pass_place
@@ -68,6 +70,7 @@ def add_resource(place: Place, /, key: Named, output: str, **given: Any) -> None
         "upstreams": list(given["upstreams"]),
         "description": given["description"],
     }
+    document |= {name: given[name] for name in ("preferred", "timeout_seconds") if given[name] is not None}
     added = place.api().send("POST", path_of(*_RESOURCES), document)
     show(added, output, lambda: f"resource {key} added; applications call it as {added['host']}")
 

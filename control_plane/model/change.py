@@ -7,8 +7,10 @@ from control_plane.model.agreement import Agreement
 from control_plane.model.bundle import Bundle
 from control_plane.model.gateway import Gateway
 from control_plane.model.grant import Grant
+from control_plane.model.group import Group
 from control_plane.model.node import Node
 from control_plane.model.resource import Resource
+from control_plane.model.steering import Steering
 
 
 class Kind(StrEnum):
@@ -20,9 +22,11 @@ class Kind(StrEnum):
     RESOURCE = "resource"
     GRANT = "grant"
     GATEWAY = "gateway"
+    GROUP = "group"
+    STEERING = "steering"
 
 
-Value = Node | Agreement | Bundle | Resource | Grant | Gateway
+Value = Node | Agreement | Bundle | Resource | Grant | Gateway | Group | Steering
 
 TYPES: dict[Kind, type[Value]] = {
     Kind.NODE: Node,
@@ -31,6 +35,8 @@ TYPES: dict[Kind, type[Value]] = {
     Kind.RESOURCE: Resource,
     Kind.GRANT: Grant,
     Kind.GATEWAY: Gateway,
+    Kind.GROUP: Group,
+    Kind.STEERING: Steering,
 }
 
 

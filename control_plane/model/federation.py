@@ -24,6 +24,7 @@ class UnitKind(StrEnum):
     EXPORT = "export"  # key: the name of a resource of ours
     PARTNER = "partner"  # key: a partner's trust domain
     GATEWAY = "gateway"  # key: a gateway's id
+    GROUP = "group"  # key: name@organisation of a group of ours
 
 
 class Unit(NamedTuple):
@@ -31,6 +32,14 @@ class Unit(NamedTuple):
 
     kind: UnitKind
     key: str
+
+
+class Condition(StrEnum):
+    """What an operator decided about a node."""
+
+    NORMAL = "normal"
+    DRAINING = "draining"
+    OPEN = "open"  # its circuit was opened by hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +58,32 @@ class InForce:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One address of one admitted node."""
+    """One address of one admitted node; ``host`` is the name by which its organisation knows the resource.
+
+    Lower ranks are asked first: the order of a group's members, then the preferred node. With another number
+    of ``resets`` gateways forget its failures.
+    """
 
     node_id: str
     organisation: TrustDomain
     endpoint: Endpoint
+    host: str
+    rank: int = 0
+    zone: str = ""
+    condition: Condition = Condition.NORMAL
+    resets: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """A partner's resource as our egress reaches it; no targets means that nothing may be sent now."""
+    """A partner's resource as our egress reaches it, or a group; no targets: nothing may be sent now.
+
+    ``organisations`` are all whose nodes may be among the targets: one, or a group's members.
+    """
 
     resource: Resource
     targets: tuple[Target, ...]
+    organisations: tuple[TrustDomain, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,10 @@ class Endpoint:
             raise InvalidValueError("bad_weight", f"expected 1 to {MAX_PORT}, got {shown(self.weight)}")
 
 
+ZONE = "zone"
+"""The metadata key that says where a node is; those in our own zone are asked first."""
+
+
 class NodeStatus(StrEnum):
     """What is known of a node's reachability."""
 
@@ -104,3 +108,8 @@ class Node:
     def key(self) -> str:
         """``node_id@organisation``: unique in a deployment."""
         return f"{self.node_id}@{self.organisation}"
+
+
+def zone_of(node: Node) -> str:
+    """Where ``node`` is; empty when nobody said."""
+    return node.metadata.get(ZONE, "")

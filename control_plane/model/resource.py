@@ -9,6 +9,7 @@ from control_plane.model.node import MAX_TEXT, Endpoint, check_text
 from control_plane.model.problem import InvalidValueError
 
 MAX_UPSTREAMS = 256
+MAX_TIMEOUT = 86_400.0  # seconds
 
 
 class ResourceKind(StrEnum):
@@ -24,7 +25,8 @@ class Resource:
     """``name@organisation``.
 
     A partner's resource is served by ``nodes`` (node ids of that organisation; empty means all of them);
-    our own is served by ``upstreams``, the addresses behind our ingress.
+    our own is served by ``upstreams``, the addresses behind our ingress. A ``preferred`` node is asked first,
+    as long as it is healthy. ``timeout_seconds`` 0 means the general time-out; streams have none.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -35,6 +37,8 @@ class Resource:
     nodes: tuple[ObjectId, ...] = ()
     upstreams: tuple[Endpoint, ...] = ()
     description: str = ""
+    preferred: ObjectId | None = None
+    timeout_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         check_text("a description", self.description)
@@ -45,6 +49,14 @@ class Resource:
             )
         if len(self.upstreams) > MAX_UPSTREAMS or len(self.nodes) > 10 * MAX_TEXT:
             raise InvalidValueError("too_many_nodes", f"expected at most {MAX_UPSTREAMS} upstreams")
+        if not 0 <= self.timeout_seconds <= MAX_TIMEOUT:  # also refuses NaN
+            raise InvalidValueError("bad_timeout", f"expected 0 to {MAX_TIMEOUT:.0f} seconds")
+        if self.preferred is not None and (
+            self.upstreams or (self.nodes and self.preferred not in self.nodes)
+        ):
+            raise InvalidValueError(
+                "bad_preferred", f"expected one of the resource's nodes as preferred, got {self.preferred}"
+            )
         if len(set(self.nodes)) != len(self.nodes):
             raise InvalidValueError("bad_nodes", "expected different nodes, got one twice")
 

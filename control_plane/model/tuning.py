@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from control_plane.model.identity import shown
-from control_plane.model.node import MAX_TEXT
+from control_plane.model.node import MAX_TEXT, check_text
 from control_plane.model.problem import InvalidValueError
 
 _DAY = 86_400
@@ -31,6 +31,7 @@ _NUMBERS: dict[str, tuple[float, float]] = {
     "max_requests": (1, 10_000_000),
     "max_streams": (1, 100_000),
     "mcp_body_bytes": (1_024, 10_485_760),
+    "slow_start": (0, 3_600),
 }
 
 
@@ -62,6 +63,9 @@ class Tuning:
     retry_budget_percent: int = 50
     retry_concurrency: int = 100
 
+    slow_start: float = 10.0  # until a node that joined or came back has its whole share
+    zone: str = ""  # where we are: nodes whose metadata says the same zone are asked first
+
     max_connections: int = 1_024  # of one gateway to one resource
     max_pending_requests: int = 1_024
     max_requests: int = 8_192
@@ -77,6 +81,7 @@ class Tuning:
             value = getattr(self, name)
             if not low <= value <= high:  # also refuses NaN
                 raise InvalidValueError("bad_tuning", f"expected {name} from {low} to {high}, got {value}")
+        check_text("a zone", self.zone)
         if self.circuit_open_max < self.circuit_open:
             raise InvalidValueError(
                 "bad_tuning",

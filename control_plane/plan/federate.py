@@ -10,6 +10,7 @@ from control_plane.model.federation import Listeners, Partner, Planned, Unit, Un
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import Problem
 from control_plane.plan.exports import plan_export
+from control_plane.plan.groups import plan_group
 from control_plane.plan.imports import plan_import
 from control_plane.plan.world import World
 
@@ -30,6 +31,8 @@ def federate(world: World, unit: Unit) -> Outcome:
             return Outcome(*plan_export(world, unit.key))
         case UnitKind.PARTNER:
             return _partner(world, TrustDomain(unit.key))
+        case UnitKind.GROUP:
+            return Outcome(*plan_group(world, unit.key))
         case UnitKind.GATEWAY:
             return _gateway(world, unit.key)
 

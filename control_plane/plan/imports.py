@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-from control_plane.model.federation import Import, Target
-from control_plane.model.node import Node
+from control_plane.model.federation import Condition, Import, Target
+from control_plane.model.node import Node, zone_of
 from control_plane.model.problem import Problem
 from control_plane.model.resource import Resource
+from control_plane.model.steering import Steering
 from control_plane.plan.world import World
 
 _NAMED = 5  # nodes that one problem lists
@@ -18,15 +19,11 @@ def plan_import(world: World, key: str) -> tuple[Import | None, tuple[Problem, .
         return None, ()
     subject = f"resource {key}"
     problems = list(_misdescribed(world, resource, subject))
+    organisations = (resource.organisation,)
     if not world.open(resource.organisation):
-        return Import(resource, ()), tuple(problems)
-    revoked = world.revoked(resource.organisation)
-    serving = [node for node in _serving(world, resource) if node.enabled and node.spiffe_id not in revoked]
-    targets: dict[tuple[str, int], Target] = {}
-    for node in serving:
-        for endpoint in node.endpoints:  # of two nodes at one address the first stays: Envoy drops one too
-            target = Target(node.node_id, node.organisation, endpoint)
-            targets.setdefault((endpoint.host, endpoint.port), target)
+        return Import(resource, (), organisations), tuple(problems)
+    serving = _admitted(world, resource)
+    targets = first_at_each_address(targets_of(world, resource))
     if not targets:
         problems.append(
             Problem(
@@ -37,7 +34,52 @@ def plan_import(world: World, key: str) -> tuple[Import | None, tuple[Problem, .
             )
         )
     problems.extend(_conflicts(world, serving))
-    return Import(resource, tuple(targets.values())), tuple(problems)
+    return Import(resource, targets, organisations), tuple(problems)
+
+
+def targets_of(world: World, resource: Resource, *, rank: int = 0) -> list[Target]:
+    """The addresses of all admitted nodes, in a fixed order; none while the partner is closed."""
+    if not world.open(resource.organisation):
+        return []
+    targets = []
+    for node in _admitted(world, resource):
+        steering = world.steering.get(node.key)
+        behind = resource.preferred is not None and node.node_id != resource.preferred
+        targets += [
+            Target(
+                node.node_id,
+                node.organisation,
+                endpoint,
+                resource.host,
+                rank=rank + behind,
+                zone=zone_of(node),
+                condition=_condition(steering),
+                resets=steering.resets if steering else 0,
+            )
+            for endpoint in node.endpoints
+        ]
+    return targets
+
+
+def first_at_each_address(targets: Iterable[Target]) -> tuple[Target, ...]:
+    """Of two at one address the first stays: Envoy drops one too, and says nothing of which."""
+    kept: dict[tuple[str, int], Target] = {}
+    for target in targets:
+        kept.setdefault((target.endpoint.host, target.endpoint.port), target)
+    return tuple(kept.values())
+
+
+def _condition(steering: Steering | None) -> Condition:
+    if steering is None:
+        return Condition.NORMAL
+    if steering.circuit_open:
+        return Condition.OPEN
+    return Condition.DRAINING if steering.draining else Condition.NORMAL
+
+
+def _admitted(world: World, resource: Resource) -> list[Node]:
+    revoked = world.revoked(resource.organisation)
+    return [node for node in _serving(world, resource) if node.enabled and node.spiffe_id not in revoked]
 
 
 def _serving(world: World, resource: Resource) -> Iterable[Node]:

@@ -14,10 +14,12 @@ from control_plane.model.change import Item, Kind
 from control_plane.model.federation import Unit, UnitKind
 from control_plane.model.gateway import Gateway
 from control_plane.model.grant import Grant
+from control_plane.model.group import Group
 from control_plane.model.identity import ObjectId, SpiffeId, TrustDomain
-from control_plane.model.node import Endpoint, Node
+from control_plane.model.node import Endpoint, Node, zone_of
 from control_plane.model.problem import Problem
 from control_plane.model.resource import Resource
+from control_plane.model.steering import Steering
 from control_plane.plan.admit import admit, closed_because
 from control_plane.plan.index import Index
 from control_plane.plan.lists import Judge, Lists, as_it_is
@@ -41,6 +43,9 @@ class World:
         self.resources: dict[str, Resource] = {}
         self.grants: dict[str, Grant] = {}
         self.gateways: dict[str, Gateway] = {}
+        self.groups: dict[str, Group] = {}
+        self.steering: dict[str, Steering] = {}  # by node
+        self.groups_of: Index[str, str] = Index()  # groups by the keys of their members' resources
         # Partners only: our own nodes are no part of what we offer or reach.
         self.nodes_of: dict[TrustDomain, dict[ObjectId, Node]] = {}
         self.identities_of: dict[TrustDomain, dict[SpiffeId, int]] = {}  # how many enabled nodes carry each
@@ -58,6 +63,8 @@ class World:
             Kind.RESOURCE: len(self.resources),
             Kind.GRANT: len(self.grants),
             Kind.GATEWAY: len(self.gateways),
+            Kind.GROUP: len(self.groups),
+            Kind.STEERING: len(self.steering),
         }
 
     def apply(self, items: Iterable[Item]) -> set[Unit]:
@@ -65,6 +72,8 @@ class World:
         dirty: set[Unit] = set()
         for item in items:
             self._take(item, dirty)
+        imports = [unit.key for unit in dirty if unit.kind is UnitKind.IMPORT]
+        dirty.update(Unit(UnitKind.GROUP, group) for key in imports for group in self.groups_of.of(key))
         return dirty
 
     def move(self, now: datetime) -> set[Unit]:
@@ -128,6 +137,12 @@ class World:
                 self._agreement(TrustDomain(key), agreement, dirty)
             case Item(Kind.BUNDLE, key, Bundle() | None as bundle):
                 self._bundle(TrustDomain(key), bundle, dirty)
+            case Item(Kind.GROUP, key, Group() | None as group):
+                self._group(key, group, dirty)
+            case Item(Kind.STEERING, key, Steering() | None as steering):
+                _put(self.steering, key, steering)
+                if node := self.nodes.get(key):
+                    dirty.update(Unit(UnitKind.IMPORT, name) for name in self.catalogue.served_by(node))
             case Item(Kind.GATEWAY, key, Gateway() | None as gateway):
                 _put(self.gateways, key, gateway)
                 dirty.add(Unit(UnitKind.GATEWAY, key))
@@ -151,6 +166,8 @@ class World:
         else:
             self._enlist(node, new)
         self._addresses(node, _served(old), _served(new), dirty)
+        if old and new and zone_of(old) != zone_of(new):
+            dirty.update(Unit(UnitKind.IMPORT, name) for name in self.catalogue.served_by(node))
         was, now = _carried(old), _carried(new)
         if was != now:
             self._identity(was, -1, dirty)
@@ -213,6 +230,14 @@ class World:
         dirty.add(Unit(UnitKind.IMPORT, key))
         if was_known != self.known(resource.organisation):
             dirty.add(Unit(UnitKind.PARTNER, resource.organisation))
+
+    def _group(self, key: str, new: Group | None, dirty: set[Unit]) -> None:
+        for group in filter(None, (self.groups.get(key), new)):
+            change = self.groups_of.add if group is new else self.groups_of.discard
+            for member in group.members:
+                change(f"{group.name}@{member}", key)
+        _put(self.groups, key, new)
+        dirty.add(Unit(UnitKind.GROUP, key))
 
     def _grant(self, key: str, new: Grant | None, dirty: set[Unit]) -> None:
         old = self.grants.get(key)

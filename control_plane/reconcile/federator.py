@@ -51,6 +51,7 @@ class Federator:
         self._problems: dict[Unit, tuple[Problem, ...]] = {}
         self._refused: dict[Unit, Problem] = {}
         self._virtual_hosts: dict[str, bytes] = {}  # by resource of ours
+        self._egress_hosts: dict[str, bytes] = {}  # by import with a time-out of its own
         self._trust_domains: dict[str, bytes] = {}  # by partner
         self._stale = set(_SHARED)
         self._consistency = Consistency(Reference(*name) for name in _SHARED)
@@ -151,6 +152,9 @@ class Federator:
         if new.virtual_host != old.virtual_host:
             _put(self._virtual_hosts, unit.key, new.virtual_host or None)
             self._stale.add(_INGRESS_ROUTES)
+        if new.egress_host != old.egress_host:
+            _put(self._egress_hosts, unit.key, new.egress_host or None)
+            self._stale.add(_EGRESS_ROUTES)
         if new.trust_domain != old.trust_domain:
             _put(self._trust_domains, unit.key, new.trust_domain or None)
             self._stale.add(_INGRESS_TRUST)
@@ -164,7 +168,8 @@ class Federator:
                 domains = [self._trust_domains[key] for key in sorted(self._trust_domains)]
                 yield name, ingress_trust(self._own, domains)
             else:
-                yield name, egress_routes(self._tuning)
+                hosts = [self._egress_hosts[key] for key in sorted(self._egress_hosts)]
+                yield name, egress_routes(self._tuning, hosts)
         self._stale.clear()
 
 

@@ -13,6 +13,7 @@ from envoy.type.v3 import percent_pb2
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import UInt32Value
 
+from control_plane.model.federation import Import
 from control_plane.model.identity import TrustDomain
 from control_plane.model.resource import Resource, ResourceKind
 from control_plane.model.tuning import Tuning
@@ -24,14 +25,16 @@ _PROTOCOL = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 STREAM_WINDOW = 1 << 20  # bytes in flight per stream: enough for 50 ms and 160 Mbit/s
 CONNECTION_WINDOW = 1 << 24
 
+SLOW_START_PERCENT = 10.0  # of its weight, with which a node begins
+
 MATCH_KEY = "organisation"
 """The endpoint metadata (namespace ``envoy.transport_socket_match``) that chooses the TLS context."""
 
 
-def imported(resource: Resource, tuning: Tuning) -> bytes:
+def imported(planned: Import, tuning: Tuning) -> bytes:
     """The cluster of a partner's resource: what is its own, then what all of that partner share."""
-    name = import_cluster(resource)
-    return _particular(name, resource) + _import_template(resource.organisation, tuning)
+    name = import_cluster(planned.resource)
+    return _particular(name, planned.resource) + _import_template(planned.organisations, tuning)
 
 
 def exported(resource: Resource, tuning: Tuning) -> bytes:
@@ -49,30 +52,34 @@ def _particular(name: str, resource: Resource) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _import_template(organisation: TrustDomain, tuning: Tuning) -> bytes:
+def _import_template(organisations: tuple[TrustDomain, ...], tuning: Tuning) -> bytes:
     cluster = _common(tuning)
     cluster.outlier_detection.CopyFrom(_circuit(tuning))
     # Panic mode would send to nodes whose circuit is open as soon as half of them are; then it never opens.
     cluster.common_lb_config.healthy_panic_threshold.CopyFrom(percent_pb2.Percent(value=0))
     # By default changes wait up to a second to be merged, and an opened circuit with them.
     cluster.common_lb_config.update_merge_window.CopyFrom(seconds(0))
-    own = Struct()
-    own.fields[MATCH_KEY].string_value = organisation
-    cluster.transport_socket_matches.extend(
-        [
-            cluster_pb2.Cluster.TransportSocketMatch(
-                name=statistics(organisation),
-                match=own,
-                transport_socket=partner_socket(organisation, tuning),
-            ),
-            # The last one catches all: an endpoint that matched nothing would be dialled in plaintext.
-            cluster_pb2.Cluster.TransportSocketMatch(
-                name="deny", match=Struct(), transport_socket=denying_socket()
-            ),
-        ]
+    cluster.transport_socket_matches.extend(_match(one, tuning) for one in organisations)
+    # The last one catches all: an endpoint that matched nothing would be dialled in plaintext.
+    cluster.transport_socket_matches.append(
+        cluster_pb2.Cluster.TransportSocketMatch(
+            name="deny", match=Struct(), transport_socket=denying_socket()
+        )
     )
+    if tuning.slow_start:  # a node that comes back is not buried under all that waited for it
+        slow = cluster.least_request_lb_config.slow_start_config
+        slow.slow_start_window.CopyFrom(seconds(tuning.slow_start))
+        slow.min_weight_percent.value = SLOW_START_PERCENT
     _speak(cluster, _http2(tuning), tuning)
     return serialised(cluster)
+
+
+def _match(organisation: TrustDomain, tuning: Tuning) -> cluster_pb2.Cluster.TransportSocketMatch:
+    own = Struct()
+    own.fields[MATCH_KEY].string_value = organisation
+    return cluster_pb2.Cluster.TransportSocketMatch(
+        name=statistics(organisation), match=own, transport_socket=partner_socket(organisation, tuning)
+    )
 
 
 @lru_cache(maxsize=64)

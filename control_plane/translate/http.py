@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from control_plane.model.tuning import Tuning
-from control_plane.translate import access_log, mcp
+from control_plane.translate import access_log, addressing, mcp
 from control_plane.translate.clusters import CONNECTION_WINDOW, STREAM_WINDOW
 from control_plane.translate.names import CLUSTER_HEADER, EGRESS, IMPORT_PREFIX, INGRESS, SERIAL_HEADER
 from control_plane.translate.parts import WAIT, ads, extension, packed, seconds
@@ -44,7 +44,7 @@ def egress_manager(tuning: Tuning) -> _Manager:
     manager.early_header_mutation_extensions.append(
         _overwriting(CLUSTER_HEADER, f"{IMPORT_PREFIX}%REQ(:AUTHORITY)%")
     )
-    manager.http_filters.append(_router())
+    manager.http_filters.extend([_filter(addressing.FILTER, addressing.naming()), _router()])
     return manager
 
 

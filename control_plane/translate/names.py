@@ -12,6 +12,7 @@ OWN_CERTIFICATE = "own"  # secret in the agent's file; never sent by us
 
 NAMESPACE = "proxenia"  # of the metadata on clusters, endpoints and routes, which the access log reads
 CLUSTER_HEADER = "x-proxenia-cluster"  # set by our egress listener only
+RESOURCE_HEADER = "x-proxenia-resource"  # how an application names a resource, instead of by host
 SERIAL_HEADER = "x-proxenia-serial"  # of the caller's certificate; set by our ingress listener only
 IMPORT_PREFIX = "to/"
 MCP_FILTER = "envoy.filters.http.mcp"  # also the namespace of what it found in a request

@@ -9,7 +9,7 @@ from envoy.type.matcher.v3 import regex_pb2, string_pb2
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from control_plane.model.federation import Export
-from control_plane.model.resource import ResourceKind
+from control_plane.model.resource import Resource, ResourceKind
 from control_plane.model.tuning import Tuning
 from control_plane.translate import mcp
 from control_plane.translate.names import (
@@ -17,7 +17,9 @@ from control_plane.translate.names import (
     EGRESS,
     INGRESS,
     MCP_FILTER,
+    RESOURCE_HEADER,
     SERIAL_HEADER,
+    import_cluster,
     local_cluster,
 )
 from control_plane.translate.parts import metadata, packed, seconds, serialised
@@ -31,11 +33,19 @@ _UNTOUCHED = "connect-failure,refused-stream,reset-before-request"
 _IDEMPOTENT_METHODS = "GET|HEAD|OPTIONS|TRACE|PUT|DELETE"
 
 # Removed on the way out: which machine of ours called is nobody's business, and the header of ours even less.
-_PRIVATE = (CLUSTER_HEADER, "x-forwarded-for", "x-forwarded-host", "x-envoy-external-address")
+_PRIVATE = (
+    CLUSTER_HEADER,
+    RESOURCE_HEADER,
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-envoy-external-address",
+)
 # Removed on the way in: what we wrote for our own rules; and what makes services that honour it do something
 # else than was authorized.
 _OVERRIDES = (
     SERIAL_HEADER,
+    CLUSTER_HEADER,
+    RESOURCE_HEADER,
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
@@ -51,17 +61,33 @@ _Route = route_components_pb2.Route
 
 def egress(tuning: Tuning) -> bytes:
     """Any host: the listener made the cluster's name of it, and a name that does not exist is a 404."""
+    host = _egress_host(EGRESS, ["*"], tuning.request_timeout, tuning)
+    return serialised(route_pb2.RouteConfiguration(name=EGRESS, virtual_hosts=[host]))
+
+
+def egress_host(resource: Resource, tuning: Tuning) -> bytes:
+    """The virtual host of a resource that has its own time-out; nothing for all others."""
+    if not resource.timeout_seconds:
+        return b""
+    name = import_cluster(resource)
+    host = _egress_host(name, [resource.host], resource.timeout_seconds, tuning)
+    return delimited(VIRTUAL_HOSTS, serialised(host))
+
+
+def _egress_host(
+    name: str, domains: list[str], whole: float, tuning: Tuning
+) -> route_components_pb2.VirtualHost:
     careful, repeating = _retries(_UNTOUCHED, tuning), _retries(_IDEMPOTENT, tuning)
-    endless, whole = 0.0, tuning.request_timeout
+    endless = 0.0
     routes = [
         _outward("grpc", _Match(prefix="/", grpc=_Match.GrpcRouteMatchOptions()), endless, careful),
         _outward("events", _Match(prefix="/", headers=[_ACCEPTS_EVENTS]), endless, careful),
         _outward("idempotent", _Match(prefix="/", headers=[_IS_IDEMPOTENT]), whole, repeating),
         _outward("other", _Match(prefix="/"), whole, careful),
     ]
-    host = route_components_pb2.VirtualHost(name=EGRESS, domains=["*"], routes=routes)
+    host = route_components_pb2.VirtualHost(name=name, domains=domains, routes=routes)
     host.request_headers_to_remove.extend(_PRIVATE)
-    return serialised(route_pb2.RouteConfiguration(name=EGRESS, virtual_hosts=[host]))
+    return host
 
 
 def _outward(
@@ -72,6 +98,8 @@ def _outward(
         cluster_not_found_response_code=route_components_pb2.RouteAction.NOT_FOUND,
         timeout=seconds(timeout),
         retry_policy=retries,
+        # Each organisation of a group knows the resource by a name of its own, which the endpoint says.
+        auto_host_rewrite=BoolValue(value=True),
     )
     return _Route(name=name, match=match, route=action)
 
@@ -104,7 +132,7 @@ def _timeouts(export: Export, tuning: Tuning) -> list[tuple[_Match, float]]:
         return [(_Match(prefix="/"), 0.0)]
     return [
         (_Match(prefix="/", headers=[_ACCEPTS_EVENTS]), 0.0),
-        (_Match(prefix="/"), tuning.request_timeout),
+        (_Match(prefix="/"), export.resource.timeout_seconds or tuning.request_timeout),
     ]
 
 

@@ -23,6 +23,7 @@ class Translated:
 
     resources: tuple[XdsResource, ...] = ()
     virtual_host: bytes = b""  # part of the route configuration ``ingress``
+    egress_host: bytes = b""  # part of the route configuration ``egress``
     trust_domain: bytes = b""  # part of the secret ``trust-ingress``
 
 
@@ -33,9 +34,10 @@ def translate(planned: Planned, tuning: Tuning, own: TrustDomain) -> Translated:
             name = import_cluster(resource)
             return Translated(
                 (
-                    XdsResource.of(CLUSTER, name, clusters.imported(resource, tuning)),
-                    XdsResource.of(ENDPOINTS, name, endpoints.of_targets(name, targets)),
-                )
+                    XdsResource.of(CLUSTER, name, clusters.imported(planned, tuning)),
+                    XdsResource.of(ENDPOINTS, name, endpoints.of_targets(name, targets, tuning)),
+                ),
+                egress_host=routes.egress_host(resource, tuning),
             )
         case Export(resource):
             name = local_cluster(resource)
@@ -60,9 +62,9 @@ def translate(planned: Planned, tuning: Tuning, own: TrustDomain) -> Translated:
             )
 
 
-def egress_routes(tuning: Tuning) -> XdsResource:
-    """The egress routes, which no unit changes."""
-    return XdsResource.of(ROUTES, EGRESS, routes.egress(tuning))
+def egress_routes(tuning: Tuning, virtual_hosts: list[bytes]) -> XdsResource:
+    """The egress routes, of which only resources with a time-out of their own have a part."""
+    return XdsResource.of(ROUTES, EGRESS, routes.egress(tuning) + b"".join(virtual_hosts))
 
 
 def ingress_routes(virtual_hosts: list[bytes]) -> XdsResource:

@@ -9,9 +9,11 @@ from control_plane.model.bundle import Bundle
 from control_plane.model.change import Kind, Value
 from control_plane.model.gateway import Gateway
 from control_plane.model.grant import Capability, Grant
+from control_plane.model.group import Group
 from control_plane.model.identity import ObjectId, ResourceName, SpiffeId, TrustDomain
 from control_plane.model.node import Endpoint, Node
 from control_plane.model.resource import Resource
+from control_plane.model.steering import Steering
 
 LUEBECK = TrustDomain("luebeck.example")
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -47,6 +49,8 @@ def one_of_each() -> dict[Kind, Value]:
             Endpoint("127.0.0.1", 8443),
             Endpoint("127.0.0.1", 8080),
         ),
+        Kind.GROUP: Group(ResourceName("orders"), LUEBECK, (TrustDomain("hamburg.example"),)),
+        Kind.STEERING: Steering(ObjectId("lb-1"), LUEBECK, draining=True, reason="Wartung, heute", at=1.5),
     }
 
 

@@ -7,9 +7,11 @@ from control_plane.model.bundle import Bundle
 from control_plane.model.change import Change, Item, Kind, Value
 from control_plane.model.gateway import Gateway
 from control_plane.model.grant import Capability, Grant
+from control_plane.model.group import Group, GroupMode
 from control_plane.model.identity import ObjectId, ResourceName, SpiffeId, TrustDomain
 from control_plane.model.node import Endpoint, Node
 from control_plane.model.resource import Resource, ResourceKind
+from control_plane.model.steering import Steering
 from control_plane.model.tuning import Tuning
 from control_plane.model.xds import XdsResource
 from control_plane.reconcile.federator import Federator
@@ -34,6 +36,8 @@ _KINDS: dict[type[Value], Kind] = {
     Resource: Kind.RESOURCE,
     Grant: Kind.GRANT,
     Gateway: Kind.GATEWAY,
+    Group: Kind.GROUP,
+    Steering: Kind.STEERING,
 }
 
 
@@ -152,7 +156,45 @@ def tool_federation() -> list[Value]:
     ]
 
 
+def routed_federation() -> list[Value]:
+    """Two groups over two partners; nodes that are drained, held open, reset, preferred and in a zone."""
+    far, near = (
+        Node(
+            ObjectId(name),
+            LUEBECK,
+            SpiffeId(f"spiffe://luebeck.example/gateway/{name}"),
+            (Endpoint(f"192.0.2.{number}", 8443),),
+            metadata={"zone": zone},
+        )
+        for number, (name, zone) in enumerate((("lb-far", "south"), ("lb-near", "north")), 1)
+    )
+    return [
+        GATEWAY,
+        *(Agreement(organisation, AgreementState.TRUSTED) for organisation in (LUEBECK, HAMBURG)),
+        Bundle(LUEBECK, (anchors.LUEBECK,)),
+        Bundle(HAMBURG, (anchors.HAMBURG,)),
+        far,
+        near,
+        node("hh-1", HAMBURG, Endpoint("198.51.100.1", 443)),
+        node("hh-2", HAMBURG, Endpoint("198.51.100.2", 443)),
+        node("hh-3", HAMBURG, Endpoint("198.51.100.3", 443)),
+        Steering(ObjectId("hh-1"), HAMBURG, draining=True),
+        Steering(ObjectId("hh-2"), HAMBURG, circuit_open=True, reason="they asked for it"),
+        Steering(ObjectId("hh-3"), HAMBURG, resets=2),
+        Resource(ResourceName("orders"), LUEBECK, preferred=ObjectId("lb-far")),
+        Resource(ResourceName("orders"), HAMBURG, timeout_seconds=5),
+        Resource(ResourceName("quotes"), LUEBECK),
+        Resource(ResourceName("quotes"), HAMBURG),
+        Group(ResourceName("orders"), BREMEN, (LUEBECK, HAMBURG)),
+        Group(ResourceName("quotes"), BREMEN, (HAMBURG, LUEBECK), GroupMode.BALANCE),
+        Resource(
+            ResourceName("stock"), BREMEN, upstreams=(Endpoint("127.0.0.1", 9000),), timeout_seconds=2.5
+        ),
+    ]
+
+
 WORLDS = {
+    "routed": routed_federation,
     "open": open_federation,
     "closed": closed_federation,
     "cut": cut_federation,

@@ -26,6 +26,7 @@ from tests.integration.translate.static import bootstrap
 
 CALLER = TrustDomain("caller.example")
 SERVER = TrustDomain("server.example")
+OTHER = TrustDomain("other.example")  # offers the same, where a test asks for it
 CALLER_ID = SpiffeId(f"spiffe://{CALLER}/gateway/gw")
 ANY = Endpoint("127.0.0.1", 1)  # replaced by a free port when Envoy starts
 
@@ -40,6 +41,7 @@ class Parties:
     caller_authority: Authority
     server_authority: Authority
     session: ClientSession
+    others: list[Envoy] = field(default_factory=list)
 
     def url(self, path: str = "/") -> str:
         """At the caller's egress."""
@@ -90,27 +92,36 @@ async def _events(request: web.Request) -> web.StreamResponse:
 
 
 @asynccontextmanager
-async def parties(tuning: Tuning, *, servers: int = 1) -> AsyncIterator[Parties]:
-    """All of it, running; the server organisation has ``servers`` nodes."""
+async def parties(
+    tuning: Tuning, *, servers: int = 1, others: int = 0, more: Sequence[Value] = ()
+) -> AsyncIterator[Parties]:
+    """All of it, running; the server organisation has ``servers`` nodes, the other one ``others``.
+
+    ``more`` is what the caller has beside their nodes and resources.
+    """
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="px-")))
         service = Service()
         service.port = await stack.enter_async_context(_serving(service))
         ours, theirs = Authority(CALLER), Authority(SERVER)
-        envoys = [
-            await stack.enter_async_context(
-                _gateway(
-                    directory / f"server-{n}", theirs, _served(service.port, ours), tuning, name=f"gw-{n}"
+        rest = Authority(OTHER)
+        values, envoys = list(more), {}
+        for authority, count in ((theirs, servers), (rest, others)):
+            own = authority.trust_domain
+            served = _served(own, service.port, ours)
+            envoys[own] = [
+                await stack.enter_async_context(
+                    _gateway(directory / f"{own}-{n}", authority, served, tuning, name=f"gw-{n}")
                 )
-            )
-            for n in range(servers)
-        ]
-        ports = [envoy.ports["ingress"] for envoy in envoys]
+                for n in range(count)
+            ]
+            if count:
+                values += _called([envoy.ports["ingress"] for envoy in envoys[own]], authority)
         caller = await stack.enter_async_context(
-            _gateway(directory / "caller", ours, _called(ports, theirs), tuning, name="gw")
+            _gateway(directory / "caller", ours, values, tuning, name="gw")
         )
         session = await stack.enter_async_context(ClientSession(connector=TCPConnector(limit=0)))
-        yield Parties(caller, envoys, service, ours, theirs, session)
+        yield Parties(caller, envoys[SERVER], service, ours, theirs, session, envoys[OTHER])
 
 
 @asynccontextmanager
@@ -131,7 +142,7 @@ async def _serving(service: Service) -> AsyncIterator[int]:
 async def _gateway(
     directory: Path, authority: Authority, values: list[Value], tuning: Tuning, *, name: str
 ) -> AsyncIterator[Envoy]:
-    own = CALLER if directory.name == "caller" else SERVER
+    own = authority.trust_domain
     identity = SpiffeId(f"spiffe://{own}/gateway/{name}")
     gateway = Gateway(ObjectId(name), identity, ANY, Endpoint("127.0.0.1", 2))
     publication = Federator(own, tuning).apply(Change(1, items([gateway, *values])))
@@ -141,7 +152,7 @@ async def _gateway(
         yield envoy
 
 
-def _served(port: int, callers: Authority) -> list[Value]:
+def _served(own: TrustDomain, port: int, callers: Authority) -> list[Value]:
     """At the server: who may call what. ``secret`` is granted to nobody, ``items`` in part."""
     upstreams = (Endpoint("127.0.0.1", port),)
     partly = (Capability(("GET",), "/items"), Capability(("POST",), "/orders/"))
@@ -149,11 +160,8 @@ def _served(port: int, callers: Authority) -> list[Value]:
         Agreement(CALLER, AgreementState.TRUSTED),
         Bundle(CALLER, (callers.anchor,)),
         Node(ObjectId("gw"), CALLER, CALLER_ID, (ANY,)),
-        *(
-            Resource(ResourceName(name), SERVER, upstreams=upstreams)
-            for name in ("orders", "items", "secret")
-        ),
-        Resource(ResourceName("tools"), SERVER, ResourceKind.MCP, upstreams=upstreams),
+        *(Resource(ResourceName(name), own, upstreams=upstreams) for name in ("orders", "items", "secret")),
+        Resource(ResourceName("tools"), own, ResourceKind.MCP, upstreams=upstreams),
         Grant(ObjectId("tools-x"), ResourceName("tools"), CALLER_ID, (Capability(tools=("x", "x_2")),)),
         Grant(ObjectId("tools-all"), ResourceName("tools"), CALLER_ID, shadow=True),
         Grant(ObjectId("orders-all"), ResourceName("orders"), CALLER),
@@ -163,19 +171,20 @@ def _served(port: int, callers: Authority) -> list[Value]:
 
 def _called(ports: Sequence[int], servers: Authority) -> list[Value]:
     """At the caller: the server's nodes and resources."""
+    own = servers.trust_domain
     nodes = [
         Node(
             ObjectId(f"node-{n}"),
-            SERVER,
-            SpiffeId(f"spiffe://{SERVER}/gateway/gw-{n}"),
+            own,
+            SpiffeId(f"spiffe://{own}/gateway/gw-{n}"),
             (Endpoint("127.0.0.1", port),),
         )
         for n, port in enumerate(ports)
     ]
     return [
-        Agreement(SERVER, AgreementState.TRUSTED),
-        Bundle(SERVER, (servers.anchor,)),
+        Agreement(own, AgreementState.TRUSTED),
+        Bundle(own, (servers.anchor,)),
         *nodes,
-        *(Resource(ResourceName(name), SERVER) for name in ("orders", "items", "secret")),
-        Resource(ResourceName("tools"), SERVER, ResourceKind.MCP),
+        *(Resource(ResourceName(name), own) for name in ("orders", "items", "secret")),
+        Resource(ResourceName("tools"), own, ResourceKind.MCP),
     ]

@@ -9,7 +9,7 @@ from control_plane.admin.codes import CODES
 from control_plane.peering.refusal import CODES as REFUSALS
 
 PACKAGE = Path(__file__).parents[3] / "control_plane"
-MODELS = ("agreement", "bundle", "crl", "grant", "identity", "node", "resource")
+MODELS = ("agreement", "bundle", "crl", "grant", "group", "identity", "node", "resource", "steering")
 RAISED = re.compile(r"(?:InvalidValueError|ApiError|Refusal|FieldError)\(\s*\"([a-z_]+)\"")
 SOURCES = [
     *(PACKAGE / "admin").glob("*.py"),

@@ -149,6 +149,8 @@ def test_objects_are_counted_by_kind(world: World) -> None:
         Kind.RESOURCE: 7,
         Kind.GRANT: 4,
         Kind.GATEWAY: 1,
+        Kind.GROUP: 0,
+        Kind.STEERING: 0,
     }
 
 

@@ -9,9 +9,11 @@ from control_plane.model.bundle import Bundle
 from control_plane.model.change import Change, Item, Kind, Value
 from control_plane.model.gateway import Gateway
 from control_plane.model.grant import Capability, Grant
+from control_plane.model.group import Group, GroupMode
 from control_plane.model.identity import ObjectId, ResourceName, SpiffeId, TrustDomain
 from control_plane.model.node import Endpoint, Node
 from control_plane.model.resource import Resource, ResourceKind
+from control_plane.model.steering import Steering
 from control_plane.model.tuning import Tuning
 from control_plane.model.xds import XdsResource
 from control_plane.ports.publisher import Name, Publication
@@ -74,6 +76,7 @@ def _nodes(draw: st.DrawFn) -> Node:
         draw(_some_endpoints),
         enabled=draw(st.sampled_from([True, True, False])),
         name=draw(st.sampled_from(["", "x"])),
+        metadata=draw(st.sampled_from([{}, {}, {"zone": "north"}])),
     )
 
 
@@ -86,6 +89,7 @@ def _resources(draw: st.DrawFn) -> Resource:
         draw(st.sampled_from(ResourceKind)),
         nodes=tuple(draw(st.sets(_node_ids, max_size=2))) if served_by else (),
         upstreams=() if served_by else draw(_some_endpoints),
+        timeout_seconds=draw(st.sampled_from([0.0, 0.0, 5.0])),
     )
 
 
@@ -130,6 +134,21 @@ _gateways = st.builds(
     _endpoints,
     _endpoints,
 )
+_groups = st.builds(
+    Group,
+    _names,
+    st.just(BREMEN),
+    st.sampled_from([(LUEBECK,), (LUEBECK, HAMBURG), (HAMBURG, ROSTOCK, LUEBECK)]),
+    st.sampled_from(GroupMode),
+)
+_steerings = st.builds(
+    Steering,
+    _node_ids,
+    _organisations,
+    draining=st.booleans(),
+    circuit_open=st.booleans(),
+    resets=st.integers(0, 2),
+)
 _values: dict[Kind, st.SearchStrategy[Value]] = {
     Kind.NODE: _nodes(),
     Kind.RESOURCE: _resources(),
@@ -137,6 +156,8 @@ _values: dict[Kind, st.SearchStrategy[Value]] = {
     Kind.AGREEMENT: _agreements,
     Kind.BUNDLE: _bundles,
     Kind.GATEWAY: _gateways,
+    Kind.GROUP: _groups,
+    Kind.STEERING: _steerings,
 }
 
 

@@ -24,7 +24,7 @@ EXPORT = Unit(UnitKind.EXPORT, "stock")
 LISTENERS = Unit(UnitKind.GATEWAY, "gw-1")
 SHARED = (Reference(ROUTES, "ingress"), Reference(ROUTES, "egress"), Reference(SECRET, "trust-ingress"))
 
-orders = translate(Import(Resource(ResourceName("orders"), LUEBECK), ()), Tuning(), BREMEN)
+orders = translate(Import(Resource(ResourceName("orders"), LUEBECK), (), (LUEBECK,)), Tuning(), BREMEN)
 identity = SpiffeId("spiffe://luebeck.example/gateway/lb-1")
 luebeck = translate(Partner(LUEBECK, Bundle(LUEBECK, ("pem",)), (identity,)), Tuning(), BREMEN)
 stock = translate(Export(Resource(ResourceName("stock"), BREMEN), ()), Tuning(), BREMEN)
@@ -57,7 +57,7 @@ def test_references_are_read_from_the_bytes() -> None:
         Reference(ENDPOINTS, "to/orders.luebeck.example"),
         *SHARED,
     }
-    assert list(of_resource(egress_routes(Tuning()))) == []
+    assert list(of_resource(egress_routes(Tuning(), []))) == []
 
 
 def test_a_cluster_without_its_secret_is_refused_and_the_rest_accepted() -> None:
@@ -118,7 +118,7 @@ def test_a_chain_of_refusals_ends_with_what_was_before() -> None:
     assert accepted(consistency, {PARTNER: luebeck, IMPORT: orders}) == {}
 
 
-@pytest.mark.parametrize("thief", [luebeck, Translated((egress_routes(Tuning()),))])
+@pytest.mark.parametrize("thief", [luebeck, Translated((egress_routes(Tuning(), []),))])
 def test_one_name_belongs_to_one_unit(thief: Translated) -> None:
     consistency = Consistency(SHARED)
     accepted(consistency, {PARTNER: luebeck})

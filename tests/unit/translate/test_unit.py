@@ -25,7 +25,7 @@ from tests.golden.world import BREMEN, GATEWAY, LUEBECK
 LB_1 = SpiffeId("spiffe://luebeck.example/gateway/lb-1")
 ORDERS = Resource(ResourceName("orders"), LUEBECK)
 STOCK = Resource(ResourceName("stock"), BREMEN)
-TARGET = Target(ObjectId("lb-1"), LUEBECK, Endpoint("192.0.2.1", 8443))
+TARGET = Target(ObjectId("lb-1"), LUEBECK, Endpoint("192.0.2.1", 8443), ORDERS.host)
 
 
 def translated(planned: Planned) -> Translated:
@@ -35,7 +35,7 @@ def translated(planned: Planned) -> Translated:
 @pytest.mark.parametrize(
     "planned",
     [
-        Import(ORDERS, (TARGET,)),
+        Import(ORDERS, (TARGET,), (LUEBECK,)),
         Export(STOCK, ((LB_1, (Policy("g", ()),)),)),
         Partner(LUEBECK, Bundle(LUEBECK, ("pem",)), (LB_1,)),
         Listeners(GATEWAY),
@@ -46,7 +46,7 @@ def test_equal_values_give_equal_bytes(planned: Planned) -> None:
 
 
 def test_an_import_without_targets_is_a_cluster_without_endpoints() -> None:
-    cluster, assignment = translated(Import(ORDERS, ())).resources
+    cluster, assignment = translated(Import(ORDERS, (), (LUEBECK,))).resources
 
     assert (cluster.type_url, assignment.type_url) == (CLUSTER, ENDPOINTS)
     assert cluster.name == assignment.name == "to/orders.luebeck.example"
@@ -56,14 +56,16 @@ def test_an_import_without_targets_is_a_cluster_without_endpoints() -> None:
 def test_a_changed_address_changes_the_assignment_and_not_the_cluster() -> None:
     moved = replace(TARGET, endpoint=Endpoint("192.0.2.2", 8443))
 
-    before, after = (translated(Import(ORDERS, (target,))).resources for target in (TARGET, moved))
+    before, after = (
+        translated(Import(ORDERS, (target,), (LUEBECK,))).resources for target in (TARGET, moved)
+    )
 
     assert before[0] == after[0]
     assert before[1].version != after[1].version
 
 
 def test_no_endpoint_of_an_import_can_be_dialled_in_plaintext() -> None:
-    body = translated(Import(ORDERS, (TARGET,))).resources[0].body
+    body = translated(Import(ORDERS, (TARGET,), (LUEBECK,))).resources[0].body
 
     matches = cluster_pb2.Cluster.FromString(body).transport_socket_matches
 
@@ -155,4 +157,4 @@ def test_shared_resources_are_the_concatenation_of_their_parts() -> None:
 
     assert [host.name for host in routes.virtual_hosts] == ["export/stock", "export/z"]
     assert routes.name == "ingress"
-    assert egress_routes(Tuning()).name == "egress"
+    assert egress_routes(Tuning(), []).name == "egress"
