@@ -27,7 +27,7 @@ async def test_a_drain_outlives_what_is_said_of_the_node_and_ends_with_undrain(w
     assert (drained.status, drained.document["draining"], drained.document["reason"]) == (
         200,
         True,
-        "new disks",
+        "disks",
     )
     assert kept.draining
     assert undrained.document["draining"] is False
