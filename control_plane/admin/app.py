@@ -13,6 +13,7 @@ from control_plane.admin import (
     grants,
     groups,
     health,
+    metrics,
     nodes,
     peering,
     resources,
@@ -45,6 +46,7 @@ _ROUTES: tuple[Route, ...] = (
     *gateways.ROUTES,
     *rotation.ROUTES,
     *expiry.ROUTES,
+    *metrics.ROUTES,
     *audit_events.ROUTES,
 )
 ROUTES = (*_ROUTES, openapi_route(_ROUTES))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -27,6 +27,16 @@ class Family:
     labels: tuple[str, ...]
     samples: tuple[Sample, ...]
 
+    @classmethod
+    def of(cls, name: str, text: str, value: float) -> "Family":
+        """A family of one series without labels."""
+        return cls(name, text, (), (Sample((), value),))
+
+    @classmethod
+    def one(cls, name: str, text: str, **labels: str) -> "Family":
+        """A family of one series, 1, that says something by its labels."""
+        return cls(name, text, tuple(labels), (Sample(tuple(labels.values()), 1.0),))
+
 
 class _Once(Collector):
     def __init__(self, families: Sequence[Family]) -> None:
@@ -41,7 +51,9 @@ class _Once(Collector):
 
 
 def render(families: Iterable[Family]) -> str:
-    """The families in the text format."""
+    """The families in the text format, and what this process uses."""
     registry = CollectorRegistry()
     registry.register(_Once(tuple(families)))
+    ProcessCollector(registry=registry)
+    GCCollector(registry=registry)
     return generate_latest(registry).decode()
