@@ -15,9 +15,10 @@ from tests.fakes.audit import FakeAudit
 from tests.fakes.deliveries import FakeDeliveries
 from tests.fakes.objects import FakeObjects
 from tests.fakes.reconciliation import FakeCrossings, FakeReconciliations
+from tests.integration.discovery.plugin_world import example_installed
 from tests.integration.postgres import database_url, postgres_server
 
-__all__ = ["database_url", "postgres_server"]
+__all__ = ["database_url", "example_installed", "postgres_server"]
 
 
 @dataclass(frozen=True, slots=True)

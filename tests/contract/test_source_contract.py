@@ -13,10 +13,12 @@ from control_plane.ports.source import Seen
 from tests.contract.source_world import END_WITHIN, Reader, Record, World, is_lost, lists
 from tests.fakes.source import FakeWorld
 from tests.integration.discovery.consul_world import AgentWorld, DoubleWorld, real_agent_is_named
+from tests.integration.discovery.plugin_world import PluginWorld
 
 WORLDS: dict[str, Callable[[Path], World]] = {
     "fake": lambda _directory: FakeWorld(),
     "consul": lambda _directory: DoubleWorld(),
+    "plugin": PluginWorld,
 }
 if real_agent_is_named():
     WORLDS["consul-agent"] = AgentWorld
@@ -25,6 +27,8 @@ ONE, TWO, THREE = (Record(node_id=f"gw-{number}", host=f"192.0.2.{number}") for 
 
 @pytest_asyncio.fixture(params=list(WORLDS))
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    if request.param == "plugin":
+        request.getfixturevalue("example_installed")
     made = WORLDS[request.param](tmp_path)
     await made.start()
     yield made
