@@ -18,6 +18,7 @@ from control_plane.admin.app import create_app
 from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.serve import AdminSocketError, Serving, serve_admin
 from control_plane.admin.tokens import Role, TokenFile, new_token
+from control_plane.app.discovery import Discovery
 from control_plane.app.own_trust import credentials, follow_files, open_authority, rotating, utc_now, watch
 from control_plane.app.partnership import Partnership
 from control_plane.app.settings import Settings, SettingsError, parse_listen
@@ -59,6 +60,7 @@ class Parts:
     federator: Federator
     loop: Loop
     partnership: Partnership | None
+    discovery: Discovery
     rotating: Rotating | None  # None where our anchors are handed in
 
     @classmethod
@@ -72,7 +74,8 @@ class Parts:
         loop = Loop(database.objects, board, federator)
         partnership = Partnership.of(settings, database, authority, now=utc_now)
         anchors = rotating(settings, authority, database, tuning=tuning)
-        return cls(settings, database, authority, board, federator, loop, partnership, anchors)
+        discovery = Discovery.of(settings, database, federator, now=utc_now)
+        return cls(settings, database, authority, board, federator, loop, partnership, discovery, anchors)
 
     def waiting(self) -> tuple[str, ...]:
         """What readiness waits for."""
@@ -176,6 +179,7 @@ async def run(settings: Settings) -> int:
 
 async def _serve(parts: Parts, stop: asyncio.Event) -> None:
     endless = [asyncio.create_task(_when_migrated(parts.database, parts.loop.run), name="loop")]
+    endless.append(asyncio.create_task(_when_ready(parts, parts.discovery.run), name="discovery"))
     if parts.partnership:
         endless.append(asyncio.create_task(_when_ready(parts, parts.partnership.run), name="partnership"))
     if parts.rotating:

@@ -16,6 +16,7 @@ from control_plane.model.sighting import Candidate, Sighting, SourceKind
 from control_plane.plan.age import Aging, Standing, standing
 from control_plane.ports.source import MAX_CANDIDATES, Seen
 
+MAX_CODE, MAX_WORDS = 40, 300  # characters of a refusal by a source
 MAX_REFUSED = 1000  # refusals of a report that are kept word by word; all are counted
 
 
@@ -45,7 +46,7 @@ class Inbox:
     def take(self, report: Seen, rules: Rules, *, now: datetime, confirmed: datetime) -> Steps:
         """What ``report`` changes. ``confirmed`` is when the source last saw everything that it said."""
         sightings: dict[str, list[tuple[str, Sighting]]] = {}
-        refused: list[Problem] = list(report.refused)
+        refused = [_clean(problem, self.source) for problem in report.refused[:MAX_CANDIDATES]]
         verdicts: dict[Candidate, Sighting] = {}
         known = self._verdicts if rules == self._rules else {}
         candidates = report.candidates[:MAX_CANDIDATES]
@@ -105,6 +106,21 @@ class Inbox:
                 self.held.pop(key, None)
             else:
                 self.held[key] = held
+
+
+def _clean(problem: Problem, source: str) -> Problem:
+    """A refusal by a source, whose words may be a stranger's, as it may be stored and shown."""
+    code = str(problem.code)
+    return Problem(
+        f"{source}: {_plain(problem.subject)}",
+        code if code.isascii() and code.isidentifier() and len(code) <= MAX_CODE else "malformed_record",
+        _plain(problem.detail),
+        _plain(problem.hint),
+    )
+
+
+def _plain(text: object) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in str(text))[:MAX_WORDS]
 
 
 def _found(known: Mapping[Candidate, Sighting], candidate: Candidate) -> Sighting | None:

@@ -17,6 +17,7 @@ class EventType(StrEnum):
     CIRCUIT_OPENED = "circuit_opened"
     CIRCUIT_CLOSED = "circuit_closed"
     GAP = "gap"
+    CLAIM_REFUSED = "claim_refused"  # discovery: somebody published a name that is not theirs
     OPERATOR_ACTION = "operator_action"
 
 

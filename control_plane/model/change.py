@@ -8,6 +8,7 @@ from control_plane.model.bundle import Bundle
 from control_plane.model.gateway import Gateway
 from control_plane.model.grant import Grant
 from control_plane.model.group import Group
+from control_plane.model.held import Held
 from control_plane.model.node import Node
 from control_plane.model.resource import Resource
 from control_plane.model.steering import Steering
@@ -24,9 +25,10 @@ class Kind(StrEnum):
     GATEWAY = "gateway"
     GROUP = "group"
     STEERING = "steering"
+    SIGHTING = "sighting"
 
 
-Value = Node | Agreement | Bundle | Resource | Grant | Gateway | Group | Steering
+Value = Node | Agreement | Bundle | Resource | Grant | Gateway | Group | Steering | Held
 
 TYPES: dict[Kind, type[Value]] = {
     Kind.NODE: Node,
@@ -37,6 +39,7 @@ TYPES: dict[Kind, type[Value]] = {
     Kind.GATEWAY: Gateway,
     Kind.GROUP: Group,
     Kind.STEERING: Steering,
+    Kind.SIGHTING: Held,
 }
 
 

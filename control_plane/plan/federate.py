@@ -50,16 +50,17 @@ def _partner(world: World, organisation: TrustDomain) -> Outcome:
         return Outcome(None, (wrong,) if agreement else ())
     if not world.known(organisation):
         return Outcome(None)
+    conflicts = world.sighted.conflicts(organisation)
     closed = world.closed_because(organisation)
     if closed is None:
         revoked = world.revoked(organisation)
         registered = world.identities_of.get(organisation, ())
         identities = tuple(sorted(identity for identity in registered if identity not in revoked))
         counts = world.lists.of(world.bundles[organisation])
-        return Outcome(Partner(organisation, counts.bundle, identities), counts.problems)
+        return Outcome(Partner(organisation, counts.bundle, identities), counts.problems + conflicts)
     # Untrusted, pending, revoked and paused are decisions, not faults.
     faulty = agreement is None or (agreement.state is AgreementState.TRUSTED and not agreement.paused)
-    return Outcome(Partner(organisation, None, ()), (closed,) if faulty else ())
+    return Outcome(Partner(organisation, None, ()), ((closed,) if faulty else ()) + conflicts)
 
 
 def _gateway(world: World, key: str) -> Outcome:

@@ -21,13 +21,14 @@ from control_plane.model.problem import Problem
 from control_plane.model.resource import Resource
 from control_plane.model.steering import Steering
 from control_plane.plan.admit import admit, closed_because
+from control_plane.plan.facts import carried, denied, put, served
 from control_plane.plan.index import Index
 from control_plane.plan.lists import Judge, Lists, as_it_is
 from control_plane.plan.references import Catalogue, GrantBook
+from control_plane.plan.sighted import Sighted
 
 Address = tuple[str, int]
 FEW = 2  # other nodes at an address that are told of one more
-K = TypeVar("K")
 V = TypeVar("V")
 
 
@@ -37,7 +38,9 @@ class World:
     def __init__(self, own: TrustDomain, judge: Judge = as_it_is) -> None:
         self.own = own
         self.lists = Lists(judge)
+        # The operator's, and discovered ones of organisations with an agreement.
         self.nodes: dict[str, Node] = {}
+        self.sighted = Sighted()  # what nodes are made of
         self.agreements: dict[str, Agreement] = {}
         self.bundles: dict[str, Bundle] = {}
         self.resources: dict[str, Resource] = {}
@@ -65,6 +68,7 @@ class World:
             Kind.GATEWAY: len(self.gateways),
             Kind.GROUP: len(self.groups),
             Kind.STEERING: len(self.steering),
+            Kind.SIGHTING: self.sighted.count,
         }
 
     def apply(self, items: Iterable[Item]) -> set[Unit]:
@@ -114,7 +118,7 @@ class World:
 
     def admission(self, node_key: str) -> Problem | None:
         """Why this node gets no traffic, or None when it is admitted."""
-        node = self.nodes.get(node_key)
+        node = self.nodes.get(node_key) or self.sighted.merged(node_key).node
         if node is None:
             return Problem(f"node {node_key}", "node_unknown", "there is no such node", "add it")
         if node.organisation == self.own:
@@ -127,8 +131,8 @@ class World:
 
     def _take(self, item: Item, dirty: set[Unit]) -> None:
         match item:
-            case Item(Kind.NODE, key, Node() | None as node):
-                self._node(key, node, dirty)
+            case Item(Kind.NODE | Kind.SIGHTING):
+                self._merge(self.sighted.take(item), dirty)
             case Item(Kind.RESOURCE, key, Resource() | None as resource):
                 self._resource(key, resource, dirty)
             case Item(Kind.GRANT, key, Grant() | None as grant):
@@ -140,21 +144,33 @@ class World:
             case Item(Kind.GROUP, key, Group() | None as group):
                 self._group(key, group, dirty)
             case Item(Kind.STEERING, key, Steering() | None as steering):
-                _put(self.steering, key, steering)
+                put(self.steering, key, steering)
                 if node := self.nodes.get(key):
                     dirty.update(Unit(UnitKind.IMPORT, name) for name in self.catalogue.served_by(node))
             case Item(Kind.GATEWAY, key, Gateway() | None as gateway):
-                _put(self.gateways, key, gateway)
+                put(self.gateways, key, gateway)
                 dirty.add(Unit(UnitKind.GATEWAY, key))
             case _:
                 raise TypeError(f"expected a value of kind {item.kind}, got {type(item.value).__name__}")
+
+    def _merge(self, key: str, dirty: set[Unit]) -> None:
+        """Make the node again of what is said of it, and name who contradicts.
+
+        What strangers publish of organisations that the operator never named stays outside: no unit of the
+        configuration is ever made of it.
+        """
+        organisation = TrustDomain(key.partition("@")[2])
+        merged = self.sighted.merged(key, discovered=organisation in self.agreements)
+        self._node(key, merged.node, dirty)
+        if self.sighted.note(key, organisation, merged.conflict):
+            dirty.add(Unit(UnitKind.PARTNER, organisation))
 
     def _node(self, key: str, new: Node | None, dirty: set[Unit]) -> None:
         old = self.nodes.get(key)
         node = new or old
         if node is None or old == new:
             return
-        _put(self.nodes, key, new)
+        put(self.nodes, key, new)
         if node.organisation == self.own:
             return
         if (old is None) != (new is None):
@@ -165,17 +181,17 @@ class World:
                 dirty.add(Unit(UnitKind.PARTNER, node.organisation))
         else:
             self._enlist(node, new)
-        self._addresses(node, _served(old), _served(new), dirty)
+        self._addresses(node, served(old), served(new), dirty)
         if old and new and zone_of(old) != zone_of(new):
             dirty.update(Unit(UnitKind.IMPORT, name) for name in self.catalogue.served_by(node))
-        was, now = _carried(old), _carried(new)
+        was, now = carried(old), carried(new)
         if was != now:
             self._identity(was, -1, dirty)
             self._identity(now, +1, dirty)
 
     def _enlist(self, node: Node, new: Node | None) -> None:
         siblings = self.nodes_of.setdefault(node.organisation, {})
-        _put(siblings, node.node_id, new)
+        put(siblings, node.node_id, new)
         if not siblings:
             del self.nodes_of[node.organisation]
 
@@ -206,7 +222,7 @@ class World:
         organisation = identity.trust_domain
         counts = self.identities_of.setdefault(organisation, {})
         before = counts.get(identity, 0)
-        _put(counts, identity, (before + step) or None)
+        put(counts, identity, (before + step) or None)
         if not counts:
             del self.identities_of[organisation]
         if 0 in {before, before + step}:
@@ -218,7 +234,7 @@ class World:
         resource = new or old
         if resource is None or old == new:
             return
-        _put(self.resources, key, new)
+        put(self.resources, key, new)
         if resource.organisation == self.own:
             dirty.add(Unit(UnitKind.EXPORT, resource.name))
             return
@@ -236,12 +252,12 @@ class World:
             change = self.groups_of.add if group is new else self.groups_of.discard
             for member in group.members:
                 change(f"{group.name}@{member}", key)
-        _put(self.groups, key, new)
+        put(self.groups, key, new)
         dirty.add(Unit(UnitKind.GROUP, key))
 
     def _grant(self, key: str, new: Grant | None, dirty: set[Unit]) -> None:
         old = self.grants.get(key)
-        _put(self.grants, key, new)
+        put(self.grants, key, new)
         if old is not None:
             self.grant_book.discard(old)
             dirty.add(Unit(UnitKind.EXPORT, old.resource))
@@ -252,7 +268,10 @@ class World:
     def _agreement(self, organisation: TrustDomain, new: Agreement | None, dirty: set[Unit]) -> None:
         old = self.agreements.get(organisation)
         self._trust(self.agreements, organisation, new, dirty)
-        if _denied(old) != _denied(new):
+        if (old is None) != (new is None):
+            for key in tuple(self.sighted.of(organisation)):
+                self._merge(key, dirty)
+        if denied(old) != denied(new):
             dirty.update(Unit(UnitKind.IMPORT, key) for key in self.catalogue.of(organisation))
             dirty.update(Unit(UnitKind.EXPORT, name) for name in self.grant_book.resources_of(organisation))
         step = (new.epoch if new else 0) - (old.epoch if old else 0)
@@ -271,29 +290,10 @@ class World:
         self, values: dict[str, V], organisation: TrustDomain, new: V | None, dirty: set[Unit]
     ) -> None:
         was_open, was_known = self.open(organisation), organisation in self.agreements
-        _put(values, organisation, new)
+        put(values, organisation, new)
         dirty.add(Unit(UnitKind.PARTNER, organisation))
         opened_or_closed = was_open != self.open(organisation)
         if opened_or_closed:
             dirty.update(Unit(UnitKind.IMPORT, key) for key in self.catalogue.of(organisation))
         if opened_or_closed or was_known != (organisation in self.agreements):
             dirty.update(Unit(UnitKind.EXPORT, name) for name in self.grant_book.resources_of(organisation))
-
-
-def _put(values: dict[K, V], key: K, value: V | None) -> None:
-    if value is None:
-        values.pop(key, None)
-    else:
-        values[key] = value
-
-
-def _denied(agreement: Agreement | None) -> tuple[tuple[str, ...], ...]:
-    return (agreement.revoked_identities, agreement.revoked_serials) if agreement else ((), ())
-
-
-def _served(node: Node | None) -> tuple[Endpoint, ...]:
-    return node.endpoints if node is not None and node.enabled else ()
-
-
-def _carried(node: Node | None) -> SpiffeId | None:
-    return node.spiffe_id if node is not None and node.enabled else None

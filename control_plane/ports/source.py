@@ -11,7 +11,7 @@ from typing import Protocol
 from control_plane.model.problem import Problem
 from control_plane.model.sighting import Candidate, SourceKind
 
-MAX_SILENCE = 60.0  # seconds without a report after which a source counts as lost, and is started again
+MAX_SILENCE = 300.0  # seconds without a report after which a source counts as lost, and is started again
 MAX_CANDIDATES = 20_000  # nodes of one source; what is beyond is counted, not kept
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from control_plane.model.agreement import Cut
 from control_plane.model.change import Change, Kind
 from control_plane.model.federation import Unit
-from control_plane.model.identity import TrustDomain
+from control_plane.model.identity import SpiffeId, TrustDomain
 from control_plane.model.problem import Problem
 from control_plane.model.tuning import Tuning
 from control_plane.model.xds import ROUTES, SECRET, XdsResource
@@ -80,6 +80,14 @@ class Federator:
         """The last cut of each partner that had one."""
         agreements = self._world.agreements.values()
         return {agreement.organisation: agreement.cut for agreement in agreements if agreement.cut}
+
+    def named(self) -> frozenset[TrustDomain]:
+        """The organisations that the operator has named, by an agreement."""
+        return frozenset(map(TrustDomain, self._world.agreements))
+
+    def ourselves(self) -> frozenset[SpiffeId]:
+        """The identities of our own gateways."""
+        return frozenset(gateway.spiffe_id for gateway in self._world.gateways.values())
 
     def registered(self, gateway: str) -> bool:
         """Whether a gateway of this id has enrolled."""

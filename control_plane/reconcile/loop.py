@@ -12,6 +12,7 @@ from random import SystemRandom
 
 import structlog
 
+from control_plane.kit.slices import in_slices
 from control_plane.model.agreement import Cut
 from control_plane.model.change import Change, Item
 from control_plane.model.identity import TrustDomain
@@ -21,7 +22,6 @@ from control_plane.ports.objects import Objects
 from control_plane.ports.publisher import Publication, Publisher
 from control_plane.reconcile.federator import Federator
 
-_SLICE = 0.01  # seconds of work before others get their turn
 _FIRST_DELAY, _LAST_DELAY = 0.1, 5.0  # seconds between attempts to reach the store
 
 _log = structlog.get_logger()
@@ -138,7 +138,7 @@ class Loop:
         """What has a date does not wait for the store."""
         now = self._clock()
         if self.ready.is_set() and self._federator.due(now):
-            self._publish(await self._applied(Change(self._revision, ()), now))
+            self._publish(await in_slices(self._federator.steps(Change(self._revision, ()), now=now)))
 
     def _publish(self, publication: Publication) -> None:
         if publication.upserts or publication.removals:
@@ -150,28 +150,13 @@ class Loop:
         self._degraded = False
         now = self._clock()
         if change.items or self._federator.due(now) or not self.ready.is_set():
-            self._publish(await self._applied(change, now))
+            self._publish(await in_slices(self._federator.steps(change, now=now)))
         self._revision = change.revision
         if self._epoch != self._federator.epoch:
             self._epoch = self._federator.epoch
             self._cut.set()
             self._cut = asyncio.Event()
         self.ready.set()
-
-    async def _applied(self, change: Change, now: datetime) -> Publication:
-        """Apply ``change`` without holding up the event loop."""
-        clock = asyncio.get_running_loop().time
-        step = self._federator.steps(change, now=now)
-        began = clock()
-        while True:
-            try:
-                next(step)
-            except StopIteration as finished:
-                publication: Publication = finished.value
-                return publication
-            if clock() - began > _SLICE:
-                await asyncio.sleep(0)
-                began = clock()
 
 
 def _delays() -> Iterator[float]:

@@ -10,6 +10,7 @@ from control_plane.store.audit import PostgresAudit
 from control_plane.store.certificates import PostgresIssued, PostgresTraffic
 from control_plane.store.crossings import PostgresCrossings
 from control_plane.store.deliveries import PostgresDeliveries
+from control_plane.store.discovery import PostgresSources
 from control_plane.store.feed import Feed
 from control_plane.store.migrate import migrate
 from control_plane.store.objects import PostgresObjects
@@ -41,6 +42,7 @@ class Database:
         self.invitations = PostgresInvitations(self._pool)
         self.partners = PostgresPartners(self._pool)
         self.bundle_states = PostgresBundleStates(self._pool)
+        self.sources = PostgresSources(self._pool)
         self.singleton = PostgresSingleton(dsn)
         self.crossings = PostgresCrossings(self._pool)
         self.reconciliations = PostgresReconciliations(self._pool)

@@ -27,7 +27,8 @@ ORDER BY place
 LIMIT 1
 """
 
-# Equal bodies are left alone; what changed is written to the history in the same statement.
+# Equal bodies are left alone; what changed is written to the history in the same statement. What strangers
+# publish has no history: they could fill it.
 APPLY = """
 WITH changed AS (
     INSERT INTO objects AS o (kind, key, organisation, body, revision, created_at, updated_at, deleted)
@@ -46,7 +47,7 @@ WITH changed AS (
     RETURNING kind, key, revision, body, updated_at
 ), recorded AS (
     INSERT INTO history (kind, key, revision, body, actor, at)
-    SELECT kind, key, revision, body, $7, updated_at FROM changed
+    SELECT kind, key, revision, body, $7, updated_at FROM changed WHERE kind <> 'sighting'
 )
 SELECT count(*) FROM changed
 """

@@ -48,9 +48,13 @@ class FakeObjects:
             self.actors.append(actor)
             for write in differing:
                 self._apply(write)
-            for follower in self._followers:
-                follower.set()
+            self.wake()
         return self.revision
+
+    def wake(self) -> None:
+        """Let all followers look, as a notification does."""
+        for follower in self._followers:
+            follower.set()
 
     async def get(self, kind: Kind, key: str) -> Stored | None:
         self._reach()

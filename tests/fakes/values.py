@@ -10,9 +10,11 @@ from control_plane.model.change import Kind, Value
 from control_plane.model.gateway import Gateway
 from control_plane.model.grant import Capability, Grant
 from control_plane.model.group import Group
+from control_plane.model.held import Held
 from control_plane.model.identity import ObjectId, ResourceName, SpiffeId, TrustDomain
 from control_plane.model.node import Endpoint, Node
 from control_plane.model.resource import Resource
+from control_plane.model.sighting import Sighting, SourceKind
 from control_plane.model.steering import Steering
 
 LUEBECK = TrustDomain("luebeck.example")
@@ -29,6 +31,20 @@ def node(name: str = "lb-1", *, organisation: str = LUEBECK, port: int = 8443) -
         endpoints=(Endpoint("192.0.2.1", port),),
         metadata={"city": "Lübeck"},
     )
+
+
+def held(name: str = "lb-1", *, source: str = "dns-sd", host: str = "192.0.2.1") -> Held:
+    """What a source says of a node."""
+    sighting = Sighting(
+        source=source,
+        kind=SourceKind.DNS_SD,
+        node_id=ObjectId(name),
+        organisation=LUEBECK,
+        spiffe_id=SpiffeId(f"spiffe://{LUEBECK}/gateway/{name}"),
+        endpoints=(Endpoint(host, 8443),),
+        metadata={"city": "Lübeck"},
+    )
+    return Held(sighting=sighting, since=MOMENT)
 
 
 def one_of_each() -> dict[Kind, Value]:
@@ -51,6 +67,7 @@ def one_of_each() -> dict[Kind, Value]:
         ),
         Kind.GROUP: Group(ResourceName("orders"), LUEBECK, (TrustDomain("hamburg.example"),)),
         Kind.STEERING: Steering(ObjectId("lb-1"), LUEBECK, draining=True, reason="Wartung, heute", at=1.5),
+        Kind.SIGHTING: held(),
     }
 
 

@@ -8,6 +8,7 @@ from control_plane.model.change import Change, Item, Kind, Value
 from control_plane.model.gateway import Gateway
 from control_plane.model.grant import Capability, Grant
 from control_plane.model.group import Group, GroupMode
+from control_plane.model.held import Held
 from control_plane.model.identity import ObjectId, ResourceName, SpiffeId, TrustDomain
 from control_plane.model.node import Endpoint, Node
 from control_plane.model.resource import Resource, ResourceKind
@@ -38,6 +39,7 @@ _KINDS: dict[type[Value], Kind] = {
     Gateway: Kind.GATEWAY,
     Group: Kind.GROUP,
     Steering: Kind.STEERING,
+    Held: Kind.SIGHTING,
 }
 
 

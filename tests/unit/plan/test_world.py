@@ -151,6 +151,7 @@ def test_objects_are_counted_by_kind(world: World) -> None:
         Kind.GATEWAY: 1,
         Kind.GROUP: 0,
         Kind.STEERING: 0,
+        Kind.SIGHTING: 0,
     }
 
 

@@ -1,6 +1,7 @@
 """Changes of a small world at random, and what gateways would have after them."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
@@ -10,9 +11,11 @@ from control_plane.model.change import Change, Item, Kind, Value
 from control_plane.model.gateway import Gateway
 from control_plane.model.grant import Capability, Grant
 from control_plane.model.group import Group, GroupMode
+from control_plane.model.held import Held
 from control_plane.model.identity import ObjectId, ResourceName, SpiffeId, TrustDomain
 from control_plane.model.node import Endpoint, Node
 from control_plane.model.resource import Resource, ResourceKind
+from control_plane.model.sighting import Sighting, SourceKind
 from control_plane.model.steering import Steering
 from control_plane.model.tuning import Tuning
 from control_plane.model.xds import XdsResource
@@ -78,6 +81,21 @@ def _nodes(draw: st.DrawFn) -> Node:
         name=draw(st.sampled_from(["", "x"])),
         metadata=draw(st.sampled_from([{}, {}, {"zone": "north"}])),
     )
+
+
+@st.composite
+def _held(draw: st.DrawFn) -> Held:
+    organisation, kind = draw(_organisations), draw(st.sampled_from(SourceKind))
+    sighting = Sighting(
+        source=kind.value,
+        kind=kind,
+        node_id=draw(_node_ids),
+        organisation=organisation,
+        spiffe_id=draw(_identities(organisation)),
+        endpoints=draw(_some_endpoints),
+    )
+    since = datetime(2026, 3, 1, tzinfo=UTC) + timedelta(minutes=draw(st.integers(0, 2)))
+    return Held(sighting=sighting, since=since, offline=draw(st.sampled_from([False, False, True])))
 
 
 @st.composite
@@ -158,13 +176,14 @@ _values: dict[Kind, st.SearchStrategy[Value]] = {
     Kind.GATEWAY: _gateways,
     Kind.GROUP: _groups,
     Kind.STEERING: _steerings,
+    Kind.SIGHTING: _held(),
 }
 
 
 @st.composite
 def items(draw: st.DrawFn) -> Item:
     """One object that comes, changes, or goes (also when it was never there)."""
-    kind = draw(st.sampled_from([*Kind, Kind.NODE, Kind.NODE, Kind.RESOURCE, Kind.GRANT]))
+    kind = draw(st.sampled_from([*Kind, Kind.NODE, Kind.NODE, Kind.SIGHTING, Kind.RESOURCE, Kind.GRANT]))
     value = draw(_values[kind])
     return Item(kind, value.key, value if draw(st.integers(0, 3)) else None)
 

@@ -1,0 +1,71 @@
+"""Discovery, put together and run: the sources that the settings name, and what follows them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from control_plane.app.settings import Settings, words
+from control_plane.discovery.claims import Claims
+from control_plane.discovery.follow import Needs
+from control_plane.discovery.guard import Rules
+from control_plane.discovery.watch import Watch
+from control_plane.plan.addresses import AddressPolicy
+from control_plane.plan.age import Aging
+from control_plane.ports.source import Source
+from control_plane.reconcile.federator import Federator
+from control_plane.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What runs beside the rest; without sources it only withdraws what former ones said."""
+
+    watch: Watch
+
+    @classmethod
+    def of(
+        cls, settings: Settings, database: Database, federator: Federator, *, now: Callable[[], datetime]
+    ) -> "Discovery":
+        """Put together; nothing runs yet."""
+        return cls(
+            Watch(
+                sources_of(settings),
+                Needs(
+                    objects=database.objects,
+                    sources=database.sources,
+                    claims=Claims(database.audit, own=settings.trust_domain, now=now),
+                    rules=_Rulebook(settings, federator),
+                    aging=Aging(
+                        keep=settings.discovery_keep_seconds,
+                        offline=settings.discovery_offline_seconds,
+                        blind=settings.discovery_blind_seconds,
+                    ),
+                    now=now,
+                ),
+                singleton=database.singleton,
+            )
+        )
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await self.watch.run()
+
+
+def sources_of(settings: Settings) -> Sequence[Source]:
+    """The sources that ``settings`` name."""
+    del settings
+    return ()
+
+
+class _Rulebook:
+    """The guard's rules of this moment; the same object while nothing that they are made of changes."""
+
+    def __init__(self, settings: Settings, federator: Federator) -> None:
+        self._federator = federator
+        self._rules = Rules(settings.trust_domain, AddressPolicy.of(words(settings.partner_networks)))
+
+    def __call__(self) -> Rules:
+        known, ourselves = self._federator.named(), self._federator.ourselves()
+        if (known, ourselves) != (self._rules.known, self._rules.ourselves):
+            self._rules = Rules(self._rules.own, self._rules.policy, known, ourselves)
+        return self._rules
