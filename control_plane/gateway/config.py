@@ -67,6 +67,7 @@ class AgentConfig:
     max_connections: int = 20_000  # open downstream connections; more are refused
     max_heap_bytes: int = 4 << 30  # near it Envoy frees memory, then refuses requests
     renew_seconds: float = 0.0  # how often to renew the certificate; 0: at half of its life
+    metrics: Endpoint | None = None  # where Envoy's metrics can be read; None: nowhere
     handed_key: Path | None = None  # a key (PEM) that was handed in; None: a new one for each certificate
     rotate_bytes: int = 64 << 20  # a log file that has grown beyond it is continued in a new one
 

@@ -84,6 +84,8 @@ class Enrolment:
             "egress": _endpoint(self._config.egress),
             "envoy_version": self._envoy_version,
         }
+        if self._config.metrics is not None:
+            gateway["metrics"] = _endpoint(self._config.metrics)
         return json.dumps({"gateway": gateway, "csr": csr}).encode()
 
     def _load(self) -> None:

@@ -18,6 +18,7 @@ class Gateway:
     ingress: Endpoint
     egress: Endpoint
     envoy_version: str = ""
+    metrics: Endpoint | None = None  # where Prometheus reads this Envoy
 
     def __post_init__(self) -> None:
         check_text("a version", self.envoy_version)

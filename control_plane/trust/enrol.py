@@ -38,6 +38,11 @@ class _Announced:
     ingress: Endpoint
     egress: Endpoint
     envoy_version: str = ""
+    metrics: Endpoint | None = None
+
+    def gateway(self, spiffe_id: SpiffeId) -> Gateway:
+        """The gateway of this announcement, with the identity that we give it."""
+        return Gateway(self.id, spiffe_id, self.ingress, self.egress, self.envoy_version, self.metrics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +87,7 @@ class Enrolment:
         spiffe_id = self._identity(announced.id, caller)
         signer = self.authority.signer(spiffe_id)
         chain = self.authority.issue(request.csr, spiffe_id, lifetime=self.lifetime, now=self.clock())
-        await self._register(
-            Gateway(announced.id, spiffe_id, announced.ingress, announced.egress, announced.envoy_version)
-        )
+        await self._register(announced.gateway(spiffe_id))
         leaf = load_chain(chain)[0]
         issued = Issued(
             gateway=announced.id,

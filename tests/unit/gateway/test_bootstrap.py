@@ -106,3 +106,13 @@ def test_the_command_line_keeps_audit_lines_out_of_buffers() -> None:
 
 def test_without_a_wish_envoy_counts_the_processors_itself() -> None:
     assert "--concurrency" not in command(Path("/usr/bin/envoy"), config())
+
+
+def test_metrics_are_offered_only_where_the_settings_say() -> None:
+    without = bootstrap(config())
+    offered = bootstrap(config(metrics=Endpoint("127.0.0.1", 9902)))
+
+    assert "listeners" not in without["static_resources"]
+    listener = offered["static_resources"]["listeners"][0]
+    assert listener["address"] == {"socket_address": {"address": "127.0.0.1", "port_value": 9902}}
+    assert [cluster["name"] for cluster in offered["static_resources"]["clusters"]] == ["xds_cluster", "admin"]
