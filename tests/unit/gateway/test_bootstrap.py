@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from control_plane.gateway.bootstrap import bootstrap, command, rendered
+from control_plane.model.node import Endpoint
 from tests.unit.gateway.agent_config import config
 
 SHOWN = Path(__file__).parents[3] / "envoy"
@@ -115,4 +116,8 @@ def test_metrics_are_offered_only_where_the_settings_say() -> None:
     assert "listeners" not in without["static_resources"]
     listener = offered["static_resources"]["listeners"][0]
     assert listener["address"] == {"socket_address": {"address": "127.0.0.1", "port_value": 9902}}
-    assert [cluster["name"] for cluster in offered["static_resources"]["clusters"]] == ["xds_cluster", "admin"]
+    clusters = offered["static_resources"]["clusters"]
+    assert [cluster["name"] for cluster in clusters] == [
+        "xds_cluster",
+        "admin",
+    ]
