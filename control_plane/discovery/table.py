@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from control_plane.discovery.consul import ConsulSource
+from control_plane.discovery.manual import ManualFile
 from control_plane.discovery.plugins import Plugins, load
 from control_plane.model.sighting import SourceKind
 from control_plane.ports.source import Source
@@ -12,6 +13,7 @@ Factory = Callable[[Any], Source]  # each takes the options of its kind
 
 BUILT_INS: Mapping[SourceKind, Factory] = {
     SourceKind.CONSUL: ConsulSource,
+    SourceKind.MANUAL: ManualFile,
 }
 
 

@@ -14,6 +14,7 @@ from tests.contract.source_world import END_WITHIN, Reader, Record, World, is_lo
 from tests.fakes.source import FakeWorld
 from tests.integration.discovery.bind9_world import Bind9World
 from tests.integration.discovery.consul_world import AgentWorld, DoubleWorld, real_agent_is_named
+from tests.integration.discovery.file_world import FileWorld
 from tests.integration.discovery.plugin_world import PluginWorld
 
 WORLDS: dict[str, Callable[[Path], World]] = {
@@ -21,6 +22,8 @@ WORLDS: dict[str, Callable[[Path], World]] = {
     "bind9": Bind9World,
     "consul": lambda _directory: DoubleWorld(),
     "plugin": PluginWorld,
+    "manual-yaml": lambda directory: FileWorld(directory, "yaml"),
+    "manual-toml": lambda directory: FileWorld(directory, "toml"),
 }
 if real_agent_is_named():
     WORLDS["consul-agent"] = AgentWorld
