@@ -11,6 +11,7 @@ from control_plane.model.identity import TrustDomain
 from control_plane.ports.audit import AuditStore
 from control_plane.ports.certificates import Expiries, Rotations
 from control_plane.ports.deliveries import DeliveryLog
+from control_plane.ports.fitness import Fitness
 from control_plane.ports.isolation import IsolationCheck
 from control_plane.ports.objects import Objects
 from control_plane.ports.overview import Overview
@@ -54,5 +55,6 @@ class Dependencies:
     rotations: Rotations | None = None
     peering: PeeringParts | None = None  # None: no peering endpoint is set
     isolation: IsolationCheck | None = None
+    fitness: Fitness | None = None  # None: nothing is seen of nodes
     now: Callable[[], datetime] = _now
     node_ids: NodeIds = field(default_factory=NodeIds)

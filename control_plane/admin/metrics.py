@@ -1,13 +1,14 @@
 """The control plane's metrics. Each meter is asked by itself: what cannot be read leaves the others.
 
 Never more than 2,000 series: what grows with partners or gateways is cut, and how much was left out is itself
-a series. Nothing is counted by node, by resource or by route.
+a series. Nothing is counted by node, by resource or by route, except circuits as long as they are not closed.
 """
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from control_plane.admin.circuits import families
 from control_plane.admin.gateways import by_gateway, deliveries_view
 from control_plane.admin.listing import every
 from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
@@ -143,7 +144,12 @@ def _left_out(what: str, number: int) -> Family:
     return Family.of(f"proxenia_{what}_left_out", "How many are not among the series.", max(0, number))
 
 
-METERS: tuple[Meter, ...] = (state, gateways, partners, ending)
+async def broken(call: Call) -> Sequence[Family]:
+    """Circuits that are not closed; how many there are, whether or not they are among the series."""
+    return families(call)
+
+
+METERS: tuple[Meter, ...] = (state, gateways, partners, ending, broken)
 
 
 @route(Operation("GET", PATH, Nothing, str, "Metrics in Prometheus' text format", produces=metrics.TEXT))

@@ -37,6 +37,7 @@ class NodeView:
     enabled: bool
     trust_level: AgreementState
     status: NodeStatus
+    status_reason: str
     rate_limit_per_hour: int
     metadata: dict[str, str]
     sources: tuple[str, ...]
@@ -53,6 +54,7 @@ def node_view(stored: Stored, deps: Dependencies, *, trust: AgreementState) -> N
     """What is known of a stored node."""
     node = value_of(stored, Node)
     problem = deps.overview.admission(stored.key)
+    finding = deps.fitness.finding(stored.key) if deps.fitness else None
     return NodeView(
         id=node_uuid(stored.key),
         node_id=node.node_id,
@@ -62,7 +64,8 @@ def node_view(stored: Stored, deps: Dependencies, *, trust: AgreementState) -> N
         endpoints=node.endpoints,
         enabled=node.enabled,
         trust_level=trust,
-        status=NodeStatus.UNKNOWN,
+        status=finding.status if finding else NodeStatus.UNKNOWN,
+        status_reason=finding.reason if finding else "nothing_seen",
         rate_limit_per_hour=node.rate_limit_per_hour,
         metadata=node.metadata,
         sources=("manual",),

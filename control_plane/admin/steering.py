@@ -28,7 +28,7 @@ class SteeringView:
     by: str
 
 
-def _decision(path: str, summary: str, change: Callable[[Steering], Steering]) -> Route:
+def _decision(path: str, summary: str, change: Callable[[Steering, float], Steering]) -> Route:
     operation = Operation("POST", f"{NODE}/{path}", Why, SteeringView, summary, role=Role.OPERATOR)
 
     @route(operation)
@@ -38,7 +38,7 @@ def _decision(path: str, summary: str, change: Callable[[Steering], Steering]) -
         held = await call.deps.objects.get(Kind.STEERING, node.key)
         before = value_of(held, Steering) if held else Steering(node.node_id, node.organisation)
         now = call.deps.now().timestamp()
-        after = replace(change(before), reason=given.reason, at=now, by=call.actor)
+        after = replace(change(before, now), reason=given.reason, at=now, by=call.actor)
         action = path.replace("/", "-")
         await perform(call, [Deed(action, Kind.STEERING, node.key, after, held)])
         written = value_of(await read_back(call, Kind.STEERING, node.key), Steering)
@@ -59,21 +59,25 @@ def steering_view(steering: Steering) -> SteeringView:
     )
 
 
-def _reset(steering: Steering) -> Steering:
-    return replace(steering, circuit_open=False, resets=steering.resets + 1)
+def _opened(steering: Steering, now: float) -> Steering:
+    return replace(steering, circuit_open=True, opened_at=now)
+
+
+def _reset(steering: Steering, now: float) -> Steering:
+    return replace(steering, circuit_open=False, resets=steering.resets + 1, reset_at=now)
 
 
 ROUTES = (
     _decision(
         "drain",
         "Send nothing new to a node; what runs is finished",
-        lambda steering: replace(steering, draining=True),
+        lambda steering, _: replace(steering, draining=True),
     ),
-    _decision("undrain", "Send to a node again", lambda steering: replace(steering, draining=False)),
+    _decision("undrain", "Send to a node again", lambda steering, _: replace(steering, draining=False)),
     _decision(
         "circuit/open",
         "Open a node's circuit by hand, until it is reset",
-        lambda steering: replace(steering, circuit_open=True),
+        _opened,
     ),
     _decision("circuit/reset", "Close a node's circuit now; gateways forget its failures", _reset),
 )

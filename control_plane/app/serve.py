@@ -19,6 +19,7 @@ from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.serve import AdminSocketError, Serving, serve_admin
 from control_plane.admin.tokens import Role, TokenFile, new_token
 from control_plane.app.discovery import Discovery
+from control_plane.app.fitness import FitnessWatch
 from control_plane.app.own_trust import credentials, follow_files, open_authority, rotating, utc_now, watch
 from control_plane.app.partnership import Partnership
 from control_plane.app.settings import Settings, SettingsError, parse_listen
@@ -62,6 +63,7 @@ class Parts:
     partnership: Partnership | None
     discovery: Discovery
     rotating: Rotating | None  # None where our anchors are handed in
+    fitness: FitnessWatch
 
     @classmethod
     def of(cls, settings: Settings) -> "Parts":
@@ -75,7 +77,10 @@ class Parts:
         partnership = Partnership.of(settings, database, authority, now=utc_now)
         anchors = rotating(settings, authority, database, tuning=tuning)
         discovery = Discovery.of(settings, database, federator, now=utc_now)
-        return cls(settings, database, authority, board, federator, loop, partnership, discovery, anchors)
+        fitness = FitnessWatch.of(database, federator, tuning, partnership)
+        return cls(
+            settings, database, authority, board, federator, loop, partnership, discovery, anchors, fitness
+        )
 
     def waiting(self) -> tuple[str, ...]:
         """What readiness waits for."""
@@ -96,7 +101,8 @@ class Parts:
             utc_now,
             lifetime,
         )
-        receiver = Receiver(self.database.audit, own=settings.trust_domain, clock=utc_now)
+        seen = self.fitness.observations.take
+        receiver = Receiver(self.database.audit, own=settings.trust_domain, clock=utc_now, stored=seen)
         return Server(
             self.board,
             Gateways(self.database.deliveries, replica=socket.gethostname()),
@@ -139,6 +145,7 @@ class Parts:
             audit=self.database.audit,
             deliveries=self.database.deliveries,
             overview=self.loop,
+            fitness=self.fitness.observations,
             tokens=TokenFile(self.settings.run_dir / TOKENS),
             anchors=self.authority.anchors,
             counts=self.federator.counts,
@@ -180,6 +187,7 @@ async def run(settings: Settings) -> int:
 async def _serve(parts: Parts, stop: asyncio.Event) -> None:
     endless = [asyncio.create_task(_when_migrated(parts.database, parts.loop.run), name="loop")]
     endless.append(asyncio.create_task(_when_ready(parts, parts.discovery.run), name="discovery"))
+    endless.append(asyncio.create_task(_when_ready(parts, parts.fitness.run), name="fitness"))
     if parts.partnership:
         endless.append(asyncio.create_task(_when_ready(parts, parts.partnership.run), name="partnership"))
     if parts.rotating:

@@ -7,7 +7,7 @@ more, it says.
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -39,8 +39,16 @@ class _Taken:
 class Receiver:
     """``ship`` is the handler of SHIP (ports/caller.py)."""
 
-    def __init__(self, store: AuditStore, *, own: TrustDomain, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: AuditStore,
+        *,
+        own: TrustDomain,
+        clock: Callable[[], datetime],
+        stored: Callable[[Sequence[AuditEvent]], None] = lambda _: None,
+    ) -> None:
         self._store = store
+        self._stored_too = stored  # told of what is stored
         self._own = own
         self._clock = clock
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
@@ -62,6 +70,7 @@ class Receiver:
                 new = 0
             else:
                 new = await self._store.append(taken.events, header.checkpoint())
+                self._stored_too(taken.events)
         return _answer(header, taken, new)
 
     def _check_caller(self, header: Header, caller: Caller) -> None:

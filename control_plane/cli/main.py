@@ -14,6 +14,7 @@ from control_plane.cli.audit import audit
 from control_plane.cli.bundles import bundle
 from control_plane.cli.certificates import cert
 from control_plane.cli.check import check
+from control_plane.cli.circuits import circuit
 from control_plane.cli.gateways import gateway
 from control_plane.cli.grants import grant
 from control_plane.cli.groups import group
@@ -66,6 +67,6 @@ gateway.add_command(issue)
 for _command in (
     *(up, serve, gateway, demo, status, check),
     *(invite, join, partner),
-    *(node, resource, group, grant, agreement, bundle, cert, audit, token, version),
+    *(node, circuit, resource, group, grant, agreement, bundle, cert, audit, token, version),
 ):
     main.add_command(_command)

@@ -16,6 +16,7 @@ class EventType(StrEnum):
     NODE_REVOKED = "node_revoked"
     CIRCUIT_OPENED = "circuit_opened"
     CIRCUIT_CLOSED = "circuit_closed"
+    NODE_CHECKED = "node_checked"
     GAP = "gap"
     CLAIM_REFUSED = "claim_refused"  # discovery: somebody published a name that is not theirs
     OPERATOR_ACTION = "operator_action"

@@ -22,7 +22,9 @@ class Steering:
     organisation: TrustDomain
     draining: bool = False  # what runs is finished, nothing new is sent
     circuit_open: bool = False  # opened by hand, until it is reset
+    opened_at: float = 0.0  # when it was last opened by hand
     resets: int = 0  # how often its circuits were reset: gateways then forget its failures
+    reset_at: float = 0.0  # when it was last reset
     reason: str = ""
     at: float = 0.0
     by: str = ""
@@ -32,7 +34,7 @@ class Steering:
         check_text("who it was", self.by)
         if not 0 <= self.resets < 2**31:
             raise InvalidValueError("bad_steering", "expected a number of resets from 0")
-        if not 0 <= self.at < 2**53:  # also refuses NaN
+        if not all(0 <= at < 2**53 for at in (self.at, self.opened_at, self.reset_at)):  # also refuses NaN
             raise InvalidValueError("bad_steering", "expected a time from 1970 on")
 
     @property

@@ -13,6 +13,7 @@ from control_plane.model.change import Change, Kind
 from control_plane.model.federation import Unit
 from control_plane.model.identity import SpiffeId, TrustDomain
 from control_plane.model.problem import Problem
+from control_plane.model.steering import Steering
 from control_plane.model.tuning import Tuning
 from control_plane.model.xds import ROUTES, SECRET, XdsResource
 from control_plane.pki.in_force import in_force
@@ -66,6 +67,18 @@ class Federator:
     def admission(self, node_key: str) -> Problem | None:
         """Why this node gets no traffic, or None when it is admitted."""
         return self._world.admission(node_key)
+
+    def steering(self, node_key: str) -> Steering | None:
+        """What an operator decided about this node, if anything."""
+        return self._world.steering.get(node_key)
+
+    def node_at(self, address: str, resource: str) -> str | None:
+        """The node at ``host:port`` that may serve ``resource`` (a partner's, or a group of ours)."""
+        host, _, port = address.rpartition(":")
+        group = self._world.groups.get(resource)
+        owners = group.members if group else (resource.rpartition("@")[2],)
+        held = self._world.holders.of((host.strip("[]"), int(port) if port.isdecimal() else 0))
+        return min((key for key in held if key.rpartition("@")[2] in owners), default=None)
 
     def counts(self) -> dict[Kind, int]:
         """How many objects of each kind there are."""

@@ -21,6 +21,7 @@ FIELDS = {
     "enabled",
     "trust_level",
     "status",
+    "status_reason",
     "rate_limit_per_hour",
     "metadata",
     "sources",

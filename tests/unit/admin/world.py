@@ -28,6 +28,7 @@ from control_plane.store.database import Database
 from tests.fakes.audit import FakeAudit
 from tests.fakes.certificates import FakeExpiries, FakeRotations
 from tests.fakes.deliveries import FakeDeliveries
+from tests.fakes.fitness import FakeFitness
 from tests.fakes.objects import FakeObjects
 
 OWN = TrustDomain("bergen.example")
@@ -72,6 +73,7 @@ class World:
     expiries: FakeExpiries = field(default_factory=FakeExpiries)
     rotations: FakeRotations | None = field(default_factory=FakeRotations)
     anchors: tuple[str, ...] = ("our anchor",)
+    fitness: FakeFitness = field(default_factory=FakeFitness)
     database: Database | None = None  # instead of the fakes
     serving: Serving | None = None
     session: aiohttp.ClientSession | None = None
@@ -95,6 +97,7 @@ class World:
             waiting=lambda: self.waiting,
             expiries=self.expiries,
             rotations=self.rotations,
+            fitness=self.fitness,
         )
 
     @property
