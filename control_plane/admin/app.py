@@ -5,6 +5,7 @@ from aiohttp import web
 from control_plane.admin import (
     agreements,
     audit_events,
+    bundle_sources,
     bundles,
     checks,
     circuits,
@@ -40,6 +41,7 @@ _ROUTES: tuple[Route, ...] = (
     *steering.ROUTES,
     *circuits.ROUTES,
     *bundles.ROUTES,
+    *bundle_sources.ROUTES,
     *crls.ROUTES,
     *peering.ROUTES,
     *resources.ROUTES,

@@ -73,10 +73,11 @@ async def set_crls(call: Call, given: NewLists) -> Reply:
     pem = "".join(before.crls) if given.crls is None else given.crls
     lists = check_lists(pem, before, policy) if pem or given.crls is not None else ()
     after = replace(before, crls=lists, crl_policy=policy)
-    deeds = [Deed("set-crls", Kind.BUNDLE, stored.key, after, stored)]
+    cut: list[Deed] = []
     if revoked_serials(after.crls) - revoked_serials(before.crls):
-        deeds += await _cut(call, stored.key)
-    await perform(call, deeds)
+        after = replace(after, crl_epoch=before.crl_epoch + 1)
+        cut = await _cut(call, stored.key)
+    await perform(call, [Deed("set-crls", Kind.BUNDLE, stored.key, after, stored), *cut])
     return _shown(call, await read_back(call, Kind.BUNDLE, stored.key))
 
 

@@ -1,21 +1,17 @@
-"""Becoming partners: invitations, joins, how partners see us, and where their bundles come from."""
+"""Becoming partners: invitations, joins, and how partners see us."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from control_plane.admin.dependencies import PeeringParts
+from control_plane.admin.bundle_sources import parts_of
 from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
 from control_plane.admin.problems import ApiError
-from control_plane.admin.stored import find
 from control_plane.admin.tokens import Role
-from control_plane.model.bundle import Bundle
-from control_plane.model.change import Kind
 from control_plane.model.identity import TrustDomain
 from control_plane.model.peering import BundleState, Invitation, Joined, OpenInvitation, PartnerView
 
 INVITES = f"{API}/federation/invites"
 PARTNERS = f"{API}/federation/partners"
-BUNDLE = f"{API}/federation/bundles/{{organisation}}"
 DAY = 86_400.0
 JOIN_DEADLINE = 30.0  # seconds: the partner's control plane is asked twice
 MAX_TOKEN = 64 * 1024  # characters
@@ -55,18 +51,12 @@ class Partners:
     bundles: tuple[BundleState, ...]
 
 
-def _parts(call: Call) -> PeeringParts:
-    if call.deps.peering is None:
-        raise ApiError("peering_off", "expected a peering endpoint, got none: set peering_listen")
-    return call.deps.peering
-
-
 @route(
     Operation("POST", INVITES, NewInvitation, Invitation, "Invite an organisation", Role.OPERATOR, status=201)
 )
 async def invite(call: Call, wanted: NewInvitation) -> Reply:
     """Make a token, which is shown this once, and the words of our fingerprint."""
-    made = await _parts(call).inviting.invite(
+    made = await parts_of(call).inviting.invite(
         wanted.organisation, now=call.deps.now(), lifetime=wanted.lifetime, actor=call.actor
     )
     return Reply(made)
@@ -75,7 +65,7 @@ async def invite(call: Call, wanted: NewInvitation) -> Reply:
 @route(Operation("GET", INVITES, Nothing, Invitations, "Invitations that can still be used"))
 async def list_invitations(call: Call, _: Nothing) -> Reply:
     """Without their tokens."""
-    return Reply(Invitations(tuple(await _parts(call).inviting.listed())))
+    return Reply(Invitations(tuple(await parts_of(call).inviting.listed())))
 
 
 @route(
@@ -83,7 +73,7 @@ async def list_invitations(call: Call, _: Nothing) -> Reply:
 )
 async def withdraw_invitation(call: Call, _: Nothing) -> Reply:
     """Make its token useless."""
-    await _parts(call).inviting.withdraw(call.path["id"], actor=call.actor)
+    await parts_of(call).inviting.withdraw(call.path["id"], actor=call.actor)
     return Reply()
 
 
@@ -102,32 +92,14 @@ async def join(call: Call, used: UsedToken) -> Reply:
     """Prove who we are to the inviter, and keep what it says of itself until an operator approves."""
     if len(used.token) > MAX_TOKEN:
         raise ApiError("bad_token", f"expected a token of at most {MAX_TOKEN} characters")
-    return Reply(await _parts(call).joining.join(used.token.strip(), actor=call.actor))
+    return Reply(await parts_of(call).joining.join(used.token.strip(), actor=call.actor))
 
 
 @route(Operation("GET", PARTNERS, Nothing, Partners, "How partners and we see each other"))
 async def list_partners(call: Call, _: Nothing) -> Reply:
     """What each said of us in its last heartbeat."""
-    parts = _parts(call)
+    parts = parts_of(call)
     return Reply(Partners(tuple(await parts.views.views()), tuple(await parts.bundles.states())))
-
-
-@route(
-    Operation("POST", BUNDLE + "/refresh", Nothing, None, "Fetch a bundle soon", Role.OPERATOR, status=202)
-)
-async def refresh_bundle(call: Call, _: Nothing) -> Reply:
-    """Fetch a partner's bundle before it is due."""
-    parts = _parts(call)
-    stored = await find(call, Kind.BUNDLE, call.path["organisation"])
-    await parts.bundles.refresh(TrustDomain(stored.key))
-    return Reply()
-
-
-@route(Operation("POST", BUNDLE + "/approve", Nothing, Bundle, "Accept replaced anchors", Role.OPERATOR))
-async def approve_bundle(call: Call, _: Nothing) -> Reply:
-    """Take over a bundle that shares no anchor with the one that we hold."""
-    organisation = TrustDomain(call.path["organisation"])
-    return Reply(await _parts(call).bundles.approve(organisation, actor=call.actor))
 
 
 ROUTES = (
@@ -136,6 +108,4 @@ ROUTES = (
     withdraw_invitation,
     join,
     list_partners,
-    refresh_bundle,
-    approve_bundle,
 )

@@ -51,6 +51,67 @@ def own_bundle(place: Place, output: str) -> None:
     show(document, output, lambda: "".join(document["anchors"]).rstrip("\n"))
 
 
+@bundle.command("follow")
+@click.argument("organisation")
+@click.argument("urls", nargs=-1, required=True, metavar="URL...")
+@click.option("--spiffe-id", default="", help="The endpoint proves this id by the bundle that we hold.")
+@click.option("--web", is_flag=True, help="The endpoint has a certificate of the public web for its name.")
+@pass_place
+def follow_bundle(
+    place: Place, organisation: str, urls: tuple[str, ...], *, spiffe_id: str, web: bool
+) -> None:
+    """Fetch ORGANISATION's bundle from another software's bundle endpoint (SPIFFE Federation)."""
+    if web == bool(spiffe_id):
+        raise click.UsageError("say how the endpoint proves who it is: --web, or --spiffe-id ID")
+    body: dict[str, object] = {"profile": "https_web" if web else "https_spiffe", "urls": list(urls)}
+    if spiffe_id:
+        body["spiffe_id"] = spiffe_id
+    place.api().send("PUT", path_of(*_BUNDLES, organisation, "source"), body)
+    click.echo(f"the bundle of {organisation} is fetched from there now: proxenia bundle sources")
+
+
+@bundle.command("sources")
+@output_option
+@pass_place
+def list_sources(place: Place, output: str) -> None:
+    """List where partners' bundles are fetched, and which of them wait for approval."""
+    document = place.api().get(path_of("federation", "bundle-sources"))
+    show(document, output, lambda: _sources(document["items"]))
+
+
+def _sources(items: list[dict[str, Any]]) -> str:
+    rows = [
+        [
+            item["organisation"],
+            item["profile"],
+            shown(item["urls"]),
+            shown(item["fetched_at"]),
+            item["code"] or "good" if item["fetched_at"] else "not fetched yet",
+            item["held"]["words"] if item["held"] else "",
+        ]
+        for item in items
+    ]
+    return table(["ORGANISATION", "PROFILE", "URL", "FETCHED", "OUTCOME", "WAITS FOR APPROVAL"], rows)
+
+
+@bundle.command("approve")
+@click.argument("organisation")
+@pass_place
+def approve_bundle(place: Place, organisation: str) -> None:
+    """Take over a fetched bundle that has none of the anchors that we hold (compare its words first)."""
+    document = place.api().send("POST", path_of(*_BUNDLES, organisation, "approve"), {})
+    click.echo(f"the bundle of {organisation} is number {document['sequence']} now")
+
+
+@bundle.command("refresh")
+@click.argument("organisation")
+@pass_place
+def refresh_bundle(place: Place, organisation: str) -> None:
+    """Fetch ORGANISATION's bundle soon."""
+    place.api().send("POST", path_of(*_BUNDLES, organisation, "refresh"), {})
+    click.echo(f"the bundle of {organisation} is fetched soon: proxenia bundle sources")
+
+
 @bundle.group()
 def crl() -> None:
     """Revocation lists (CRLs) of partners."""

@@ -13,7 +13,8 @@ class Bundle:
     """CA certificates (PEM, one each) of ``organisation``; an empty bundle: trust was withdrawn.
 
     That each text is a CA certificate and nothing else is checked by ``pki.bundle`` before it is stored.
-    ``crls`` (PEM, one list each) and ``crl_policy`` are set by our operators, and are in no fetched bundle.
+    ``crls`` (PEM, one list each) and ``crl_policy`` are set by our operators, and are in no fetched bundle;
+    ``crl_epoch`` counts how often lists named more than those before.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -23,6 +24,7 @@ class Bundle:
     crls: tuple[str, ...] = ()
     sequence: int = 0
     crl_policy: CrlPolicy = CrlPolicy()  # noqa: RUF009 - frozen
+    crl_epoch: int = 0
 
     def __post_init__(self) -> None:
         if self.sequence < 0:
@@ -35,4 +37,6 @@ class Bundle:
 
     def with_lists_of(self, present: "Bundle | None") -> "Bundle":
         """These anchors under the lists that operators set for ``present``: nobody is un-revoked."""
-        return self if present is None else replace(self, crls=present.crls, crl_policy=present.crl_policy)
+        if present is None:
+            return self
+        return replace(self, crls=present.crls, crl_policy=present.crl_policy, crl_epoch=present.crl_epoch)

@@ -79,11 +79,13 @@ class Import:
     """A partner's resource as our egress reaches it, or a group; no targets: nothing may be sent now.
 
     ``organisations`` are all whose nodes may be among the targets: one, or a group's members.
+    With a new ``epoch`` no connection of the one before is used any more.
     """
 
     resource: Resource
     targets: tuple[Target, ...]
     organisations: tuple[TrustDomain, ...]
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from control_plane.model.group import GroupMode
 from control_plane.model.problem import Problem
 from control_plane.model.resource import Resource
 from control_plane.plan.imports import first_at_each_address, targets_of
+from control_plane.plan.lists import epoch_of
 from control_plane.plan.world import World
 
 _RANKS = 2  # of one member: its preferred node, the others
@@ -35,4 +36,6 @@ def plan_group(world: World, key: str) -> tuple[Import | None, tuple[Problem, ..
         detail = "no admitted node of any member serves it: callers get 503"
         problems.append(Problem(subject, "no_node", detail, "add or enable a node of a member"))
     shown = Resource(group.name, group.organisation)
-    return Import(shown, first_at_each_address(targets), tuple(organisations)), tuple(problems)
+    epoch = epoch_of(organisations, world.bundles)
+    found = Import(shown, first_at_each_address(targets), tuple(organisations), epoch)
+    return found, tuple(problems)

@@ -7,6 +7,7 @@ from control_plane.model.node import Node, zone_of
 from control_plane.model.problem import Problem
 from control_plane.model.resource import Resource
 from control_plane.model.steering import Steering
+from control_plane.plan.lists import epoch_of
 from control_plane.plan.world import World
 
 _NAMED = 5  # nodes that one problem lists
@@ -20,8 +21,9 @@ def plan_import(world: World, key: str) -> tuple[Import | None, tuple[Problem, .
     subject = f"resource {key}"
     problems = list(_misdescribed(world, resource, subject))
     organisations = (resource.organisation,)
+    epoch = epoch_of(organisations, world.bundles)
     if not world.open(resource.organisation):
-        return Import(resource, (), organisations), tuple(problems)
+        return Import(resource, (), organisations, epoch), tuple(problems)
     serving = _admitted(world, resource)
     targets = first_at_each_address(targets_of(world, resource))
     if not targets:
@@ -34,7 +36,7 @@ def plan_import(world: World, key: str) -> tuple[Import | None, tuple[Problem, .
             )
         )
     problems.extend(_conflicts(world, serving))
-    return Import(resource, targets, organisations), tuple(problems)
+    return Import(resource, targets, organisations, epoch), tuple(problems)
 
 
 def targets_of(world: World, resource: Resource, *, rank: int = 0) -> list[Target]:

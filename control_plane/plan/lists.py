@@ -1,6 +1,6 @@
 """The bundles whose meaning depends on the time: those with revocation lists. Nothing else is looked at."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from heapq import heappop, heappush
 
@@ -15,6 +15,12 @@ NO_SERIALS: tuple[str, ...] = ()
 def as_it_is(bundle: Bundle, _now: datetime) -> InForce:
     """Give Envoy the bundle as it is stored."""
     return InForce(bundle)
+
+
+def epoch_of(organisations: Iterable[TrustDomain], bundles: Mapping[str, Bundle]) -> int:
+    """How often lists of these partners named more than before: all of them together."""
+    held = (bundles.get(organisation) for organisation in organisations)
+    return sum(bundle.crl_epoch for bundle in held if bundle)
 
 
 class Lists:

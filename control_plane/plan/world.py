@@ -280,20 +280,20 @@ class World:
             dirty.update(Unit(UnitKind.GATEWAY, key) for key in self.gateways)
 
     def _bundle(self, organisation: TrustDomain, new: Bundle | None, dirty: set[Unit]) -> None:
-        denied = self.lists.serials(organisation)
+        named, old = self.lists.serials(organisation), self.bundles.get(organisation)
         self.lists.put(organisation, new)
         self._trust(self.bundles, organisation, new, dirty)
-        if denied != self.lists.serials(organisation):
+        if (old.crl_epoch if old else 0) != (new.crl_epoch if new else 0):
+            dirty.update(Unit(UnitKind.IMPORT, key) for key in self.catalogue.of(organisation))
+        if named != self.lists.serials(organisation):
             dirty.update(Unit(UnitKind.EXPORT, name) for name in self.grant_book.resources_of(organisation))
 
-    def _trust(
-        self, values: dict[str, V], organisation: TrustDomain, new: V | None, dirty: set[Unit]
-    ) -> None:
-        was_open, was_known = self.open(organisation), organisation in self.agreements
-        put(values, organisation, new)
-        dirty.add(Unit(UnitKind.PARTNER, organisation))
-        opened_or_closed = was_open != self.open(organisation)
+    def _trust(self, values: dict[str, V], whose: TrustDomain, new: V | None, dirty: set[Unit]) -> None:
+        was_open, was_known = self.open(whose), whose in self.agreements
+        put(values, whose, new)
+        dirty.add(Unit(UnitKind.PARTNER, whose))
+        opened_or_closed = was_open != self.open(whose)
         if opened_or_closed:
-            dirty.update(Unit(UnitKind.IMPORT, key) for key in self.catalogue.of(organisation))
-        if opened_or_closed or was_known != (organisation in self.agreements):
-            dirty.update(Unit(UnitKind.EXPORT, name) for name in self.grant_book.resources_of(organisation))
+            dirty.update(Unit(UnitKind.IMPORT, key) for key in self.catalogue.of(whose))
+        if opened_or_closed or was_known != (whose in self.agreements):
+            dirty.update(Unit(UnitKind.EXPORT, name) for name in self.grant_book.resources_of(whose))

@@ -32,9 +32,14 @@ MATCH_KEY = "organisation"
 
 
 def imported(planned: Import, tuning: Tuning) -> bytes:
-    """The cluster of a partner's resource: what is its own, then what all of that partner share."""
+    """The cluster of a partner's resource: what is its own, then what all of that partner share.
+
+    Envoy ends the connections of a cluster that changed once their requests are done; new trust alone it
+    looks at in new connections only. So what was revoked by a list counts in the cluster's metadata.
+    """
     name = import_cluster(planned.resource)
-    return _particular(name, planned.resource) + _import_template(planned.organisations, tuning)
+    facts = {"epoch": str(planned.epoch)} if planned.epoch else {}
+    return _particular(name, planned.resource, **facts) + _import_template(planned.organisations, tuning)
 
 
 def exported(resource: Resource, tuning: Tuning) -> bytes:
@@ -43,10 +48,10 @@ def exported(resource: Resource, tuning: Tuning) -> bytes:
     return _particular(name, resource) + _export_template(resource.kind, tuning)
 
 
-def _particular(name: str, resource: Resource) -> bytes:
+def _particular(name: str, resource: Resource, **facts: str) -> bytes:
     return serialised(
         cluster_pb2.Cluster(
-            name=name, alt_stat_name=statistics(name), metadata=metadata(resource=resource.key)
+            name=name, alt_stat_name=statistics(name), metadata=metadata(resource=resource.key, **facts)
         )
     )
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,16 +132,17 @@ class Service:
 
 
 @asynccontextmanager
-async def stage(directory: Path) -> AsyncIterator[Stage]:
-    """All of it, running and agreed."""
+async def stage(directory: Path, *, settings: Mapping[str, str] | None = None) -> AsyncIterator[Stage]:
+    """All of it, running and agreed; ``settings`` are Luebeck's."""
     async with AsyncExitStack() as stack:
         service = Service()
         port = await stack.enter_async_context(service.listening())
         applications = await stack.enter_async_context(
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10))
         )
-        luebeck, bergen, novgorod = (
-            Organisation(f"{name}.example", directory, sites=1) for name in ("luebeck", "bergen", "novgorod")
+        luebeck = Organisation("luebeck.example", directory, sites=1, settings=settings)
+        bergen, novgorod = (
+            Organisation(f"{name}.example", directory, sites=1) for name in ("bergen", "novgorod")
         )
         await stack.enter_async_context(all_of(luebeck, bergen, novgorod))
         await asyncio.gather(*(each.ready() for each in (luebeck, bergen, novgorod)))

@@ -10,7 +10,7 @@ import pytest_asyncio
 from control_plane.model.crl import CrlMode, CrlPolicy
 from tests.integration.trust.neighbours import PARTNERS, Neighbours, gateway_of, neighbours
 from tests.unit.pki.federation import LUEBECK, RIGA, VISBY, organisation
-from tests.unit.pki.minting import DAY, NOW, crl_pem
+from tests.unit.pki.minting import DAY, NOW, Minted, crl_pem
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 
@@ -19,9 +19,17 @@ BOTH, NEITHER, OUT_ONLY = (True, True), (False, False), (False, True)
 ROOT, ISSUING = organisation(VISBY).root, organisation(VISBY).issuing
 SERIAL = gateway_of(VISBY).certificate.serial_number
 ABOVE = ISSUING.certificate.serial_number
-LATE = {"begin": NOW - 2 * DAY, "end": NOW - HOUR}
-OVER = {"begin": NOW - 3 * DAY, "end": NOW - 2 * DAY}
 HARD, SOFT = CrlPolicy(), CrlPolicy(CrlMode.SOFT, grace=DAY)
+
+
+def late(issuer: Minted, *serials: int) -> str:
+    """A list that ended, whose grace is not over."""
+    return crl_pem(issuer, *serials, begin=NOW - 2 * DAY, end=NOW - HOUR)
+
+
+def over(issuer: Minted) -> str:
+    """A list whose grace is over."""
+    return crl_pem(issuer, begin=NOW - 3 * DAY, end=NOW - 2 * DAY)
 
 
 @dataclass(frozen=True)
@@ -38,21 +46,19 @@ SCENARIOS = (
     Scenario("good lists", HARD, (crl_pem(ROOT), crl_pem(ISSUING, 7)), BOTH),
     Scenario("its gateway's certificate listed", HARD, (crl_pem(ROOT), crl_pem(ISSUING, SERIAL)), NEITHER),
     Scenario("its intermediate listed", HARD, (crl_pem(ROOT, ABOVE), crl_pem(ISSUING)), NEITHER),
-    Scenario("an expired list", HARD, (crl_pem(ROOT), crl_pem(ISSUING, **LATE)), NEITHER),
-    Scenario("an expired list of its root", HARD, (crl_pem(ROOT, **LATE), crl_pem(ISSUING)), NEITHER),
+    Scenario("an expired list", HARD, (crl_pem(ROOT), late(ISSUING)), NEITHER),
+    Scenario("an expired list of its root", HARD, (late(ROOT), crl_pem(ISSUING)), NEITHER),
     Scenario("a list of one of its two issuers", HARD, (crl_pem(ROOT),), NEITHER),
     Scenario("a list of the other of its two issuers", HARD, (crl_pem(ISSUING),), NEITHER),
     Scenario("good lists, soft", SOFT, (crl_pem(ROOT), crl_pem(ISSUING)), BOTH),
     Scenario("its certificate listed, soft", SOFT, (crl_pem(ROOT), crl_pem(ISSUING, SERIAL)), NEITHER),
     Scenario("its intermediate listed, soft", SOFT, (crl_pem(ROOT, ABOVE), crl_pem(ISSUING)), NEITHER),
-    Scenario("a late list, soft", SOFT, (crl_pem(ROOT), crl_pem(ISSUING, **LATE)), BOTH),
+    Scenario("a late list, soft", SOFT, (crl_pem(ROOT), late(ISSUING)), BOTH),
     Scenario("a list of one of its issuers, soft", SOFT, (crl_pem(ROOT),), BOTH),
     # Our egress has no list of what to deny: it needs Envoy's own, which is left out while it is late.
-    Scenario(
-        "listed in a late list, soft", SOFT, (crl_pem(ROOT), crl_pem(ISSUING, SERIAL, **LATE)), OUT_ONLY
-    ),
-    Scenario("a list whose grace is over", SOFT, (crl_pem(ROOT), crl_pem(ISSUING, **OVER)), NEITHER),
-    Scenario("a root's list whose grace is over", SOFT, (crl_pem(ROOT, **OVER), crl_pem(ISSUING)), NEITHER),
+    Scenario("listed in a late list, soft", SOFT, (crl_pem(ROOT), late(ISSUING, SERIAL)), OUT_ONLY),
+    Scenario("a list whose grace is over", SOFT, (crl_pem(ROOT), over(ISSUING)), NEITHER),
+    Scenario("a root's list whose grace is over", SOFT, (over(ROOT), crl_pem(ISSUING)), NEITHER),
 )
 
 

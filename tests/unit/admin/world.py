@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 from cryptography import x509
@@ -18,18 +18,21 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from control_plane.admin.app import create_app
-from control_plane.admin.dependencies import Dependencies
+from control_plane.admin.dependencies import Dependencies, PeeringParts
 from control_plane.admin.serve import Serving, serve_admin
 from control_plane.admin.tokens import Role, TokenFile, new_token
 from control_plane.model.change import Kind
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import Problem
+from control_plane.ports.peering import Fetcher
 from control_plane.store.database import Database
+from control_plane.trust.bundles import PartnerBundles
 from tests.fakes.audit import FakeAudit
 from tests.fakes.certificates import FakeExpiries, FakeRotations
 from tests.fakes.deliveries import FakeDeliveries
 from tests.fakes.fitness import FakeFitness
 from tests.fakes.objects import FakeObjects
+from tests.fakes.peering import FakeBundleStates, FakeSingleton
 
 OWN = TrustDomain("bergen.example")
 PARTNER = TrustDomain("luebeck.example")
@@ -72,6 +75,7 @@ class World:
     waiting: tuple[str, ...] = ()
     expiries: FakeExpiries = field(default_factory=FakeExpiries)
     rotations: FakeRotations | None = field(default_factory=FakeRotations)
+    peering: PeeringParts | None = None
     anchors: tuple[str, ...] = ("our anchor",)
     fitness: FakeFitness = field(default_factory=FakeFitness)
     database: Database | None = None  # instead of the fakes
@@ -98,6 +102,7 @@ class World:
             expiries=self.expiries,
             rotations=self.rotations,
             fitness=self.fitness,
+            peering=self.peering,
         )
 
     @property
@@ -143,6 +148,21 @@ class World:
         return {"Authorization": f"Bearer {self.tokens[role]}"}
 
 
+def _following(world: World, fetcher: Fetcher) -> PeeringParts:
+    """The following of bundles alone; whoever asks for anything else of a partner gets a defect."""
+    bundles = PartnerBundles(
+        objects=world.objects,
+        store=FakeBundleStates(),
+        fetcher=fetcher,
+        singleton=FakeSingleton(),
+        audit=world.audit,
+        own=OWN,
+        now=lambda: datetime.now(UTC),
+    )
+    nobody = cast("Any", None)
+    return PeeringParts(inviting=nobody, joining=nobody, views=nobody, bundles=bundles)
+
+
 async def _read(answer: aiohttp.ClientResponse) -> Answer:
     text = await answer.text()
     document = json.loads(text) if text and answer.content_type.endswith("json") else text or None
@@ -150,10 +170,12 @@ async def _read(answer: aiohttp.ClientResponse) -> Answer:
 
 
 @asynccontextmanager
-async def running(database: Database | None = None) -> AsyncIterator[World]:
+async def running(database: Database | None = None, following: Fetcher | None = None) -> AsyncIterator[World]:
     """A world whose API listens on a unix socket and on TCP."""
     with tempfile.TemporaryDirectory(prefix="pxa") as name:
         world = World(Path(name), database=database)
+        if following:
+            world.peering = _following(world, following)
         for role in Role:
             world.tokens[role] = new_token(world.token_file, name=role.value, role=role)
         socket = world.directory / "run" / "admin.sock"

@@ -142,6 +142,7 @@ _bundles = st.builds(
     st.sampled_from([("anchor",), ("anchor", "next"), ("anchor",), ()]),
     st.sampled_from([(), ("crl",)]),
     st.integers(0, 1),
+    crl_epoch=st.integers(0, 1),
 )
 _gateways = st.builds(
     Gateway,
