@@ -48,6 +48,20 @@ FAMILIES: dict[str, _Kind] = {
     **dict.fromkeys(
         ("too_many_invitations", "partner_revoked", "already_trusted", "unknown_partner"), _STATE
     ),
+    **dict.fromkeys(
+        ("too_many_comparisons", "too_many_rows"),
+        _Kind(
+            409, "The audits cannot be compared like this now", "compare a shorter time, or try again later"
+        ),
+    ),
+    **dict.fromkeys(
+        ("head_went_back", "head_forked", "bad_head"),
+        _Kind(
+            502,
+            "A head of an audit is refused",
+            "the log was changed or replaced: `proxenia audit verify` on both sides, and ask its operator",
+        ),
+    ),
     "forbidden_address": _Kind(
         422, "An address may not be dialled", "allow its network with --partner-networks if it is right"
     ),

@@ -20,6 +20,7 @@ class EventType(StrEnum):
     GAP = "gap"
     CLAIM_REFUSED = "claim_refused"  # discovery: somebody published a name that is not theirs
     OPERATOR_ACTION = "operator_action"
+    RECONCILIATION = "reconciliation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

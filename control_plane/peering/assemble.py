@@ -3,12 +3,13 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from control_plane.model.bundle import Bundle
 from control_plane.model.identity import TrustDomain
 from control_plane.peering.agreeing import Agreeing
+from control_plane.peering.auditing import Auditing, AuditStores, Schedule, Shared
 from control_plane.peering.client import Outward
 from control_plane.peering.endpoint import PeeringEndpoint
 from control_plane.peering.heartbeats import Beating, Hearing, nobody
@@ -43,6 +44,8 @@ class Needs:
     now: Callable[[], datetime]
     unknown_issuer: Callable[[TrustDomain], Awaitable[None]] = nobody
     phase: Callable[[TrustDomain], str] = lambda _: ""
+    audits: AuditStores | None = None  # None: audits are not compared
+    schedule: Schedule = field(default_factory=Schedule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,7 @@ class Peering:
     endpoint: PeeringEndpoint
     beating: Beating
     recorder: Recorder
+    auditing: Auditing | None
 
     @classmethod
     def of(cls, options: Options, needs: Needs, *, limits: Limits | None = None) -> "Peering":
@@ -80,6 +84,14 @@ class Peering:
             recorder=recorder,
             unknown_issuer=needs.unknown_issuer,
         )
+        auditing = None
+        if needs.audits is not None:
+            auditing = Auditing.of(
+                ourselves,
+                needs.audits,
+                Shared(needs.objects, needs.partners, needs.singleton, recorder),
+                needs.schedule,
+            )
         return cls(
             inviter=Inviter(
                 ourselves=ourselves, agreeing=agreeing, invitations=needs.invitations, recorder=recorder
@@ -88,7 +100,11 @@ class Peering:
             hearing=hearing,
             outward=outward,
             endpoint=PeeringEndpoint(
-                ourselves=ourselves, receiving=receiving, hearing=hearing, limits=limits
+                ourselves=ourselves,
+                receiving=receiving,
+                hearing=hearing,
+                more=auditing.handlers if auditing else None,
+                limits=limits,
             ),
             beating=Beating(
                 ourselves=ourselves,
@@ -99,6 +115,7 @@ class Peering:
                 phase=needs.phase,
             ),
             recorder=recorder,
+            auditing=auditing,
         )
 
     async def run(self, listening: socket.socket) -> None:
@@ -107,3 +124,5 @@ class Peering:
             group.create_task(self.endpoint.run(listening), name="peering endpoint")
             group.create_task(self.beating.run(), name="heartbeats")
             group.create_task(self.recorder.run(), name="refusals")
+            if self.auditing:
+                group.create_task(self.auditing.run(), name="auditing")

@@ -6,7 +6,7 @@ The bundle is public.
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,6 +35,7 @@ from control_plane.ports.errors import UnavailableError
 
 MAX_BODY = 1 << 20
 MAX_SMALL = 64 << 10  # challenges asked for, heartbeats
+MAX_MORE = 256 << 10  # questions about the audit
 MAX_HEADER = 8 << 10  # bytes of one header
 MAX_HEADERS = 64
 
@@ -54,10 +55,16 @@ class _Route:
 
 
 class PeeringEndpoint:
-    """``run`` serves until cancelled."""
+    """``run`` serves until cancelled. ``more`` are further handlers of signed messages, by path."""
 
     def __init__(
-        self, *, ourselves: Ourselves, receiving: Receiving, hearing: Hearing, limits: Limits | None = None
+        self,
+        *,
+        ourselves: Ourselves,
+        receiving: Receiving,
+        hearing: Hearing,
+        more: Mapping[str, Handler] | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._ourselves = ourselves
         self._limits = limits or Limits()
@@ -66,6 +73,7 @@ class PeeringEndpoint:
             CHALLENGES: _Route(receiving.challenge, JSON, MAX_SMALL),
             JOINS: _Route(receiving.join, JOSE, MAX_BODY),
             HEARTBEATS: _Route(hearing.hear, JOSE, MAX_SMALL),
+            **{path: _Route(handler, JOSE, MAX_MORE) for path, handler in (more or {}).items()},
         }
 
     async def run(self, listening: socket.socket) -> None:

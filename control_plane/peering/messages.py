@@ -5,7 +5,7 @@ The claims that every message has say who speaks to whom, about what, when and o
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -79,7 +79,7 @@ class Challenge:
     """The inviter's challenge; ``answers`` is the nonce of the question."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
-    TYP: ClassVar = "proxenia-challenge+jwt"
+    TYP: ClassVar[str] = "proxenia-challenge+jwt"
 
     envelope: Envelope
     invitation: str
@@ -95,7 +95,7 @@ class Join:
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
-    TYP: ClassVar = "proxenia-join+jwt"
+    TYP: ClassVar[str] = "proxenia-join+jwt"
 
     envelope: Envelope
     invitation: str
@@ -112,7 +112,7 @@ class Accepted:
     """The inviter's answer; ``answers`` is the joiner's nonce, ``join`` the SHA-256 of its message."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
-    TYP: ClassVar = "proxenia-joined+jwt"
+    TYP: ClassVar[str] = "proxenia-joined+jwt"
 
     envelope: Envelope
     answers: str
@@ -126,7 +126,7 @@ class Heartbeat:
     """What the sender thinks of the receiver; ``sequence`` only grows."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
-    TYP: ClassVar = "proxenia-heartbeat+jwt"
+    TYP: ClassVar[str] = "proxenia-heartbeat+jwt"
 
     envelope: Envelope
     sequence: int
@@ -137,19 +137,30 @@ class Heartbeat:
             raise InvalidValueError("bad_sequence", f"expected 0 to 2^63-1, got {shown(self.sequence)}")
 
 
-Message = TypeVar("Message", Ask, Challenge, Join, Accepted, Heartbeat)
+class Typed(Protocol):
+    """A message that is signed; ``TYP`` is its type in the header."""
+
+    TYP: ClassVar[str]
 
 
-_ADAPTERS: dict[Any, TypeAdapter[Any]] = {
-    kind: TypeAdapter(kind) for kind in (Ask, Challenge, Join, Accepted, Heartbeat)
-}
+Message = TypeVar("Message")
+
+
+_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    """Made once for each kind of message."""
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
 
 
 def read(kind: type[Message], payload: bytes) -> Message:
     """Claims of one kind; RefusedError ``malformed_message`` for anything else."""
     try:
         strict_json.read(payload, most=MAX_MESSAGE)
-        message: Message = _ADAPTERS[kind].validate_json(payload, strict=True)
+        message: Message = _adapter(kind).validate_json(payload, strict=True)
     except strict_json.StrictJsonError as error:
         raise RefusedError("malformed_message", str(error)) from error
     except ValidationError as error:
@@ -159,6 +170,6 @@ def read(kind: type[Message], payload: bytes) -> Message:
     return message
 
 
-def write(message: Ask | Challenge | Join | Accepted | Heartbeat) -> bytes:
+def write(message: object) -> bytes:
     """The claims as JSON; equal claims give equal bytes."""
-    return _ADAPTERS[type(message)].dump_json(message)
+    return _adapter(type(message)).dump_json(message)

@@ -13,7 +13,7 @@ from control_plane.model.change import Kind
 from control_plane.model.gateway import Gateway
 from control_plane.model.problem import InvalidValueError
 from control_plane.peering import decide, jws, messages
-from control_plane.peering.messages import Accepted, Challenge, Heartbeat, Introduction, Join
+from control_plane.peering.messages import Introduction, Typed
 from control_plane.peering.options import Options
 from control_plane.pki import spiffe_bundle
 from control_plane.pki.certificate import load_certificate, load_chain
@@ -35,7 +35,7 @@ class Ourselves:
         default=None, repr=False
     )
 
-    def seal(self, message: Challenge | Join | Accepted | Heartbeat) -> bytes:
+    def seal(self, message: Typed) -> bytes:
         """Sign a message as our control plane."""
         credentials = self.credentials()
         if self._signer is None or self._signer[0] != credentials:

@@ -26,6 +26,7 @@ WINDOW = timedelta(minutes=1)
 MAX_KEYS = 256  # different refusals remembered at a time
 _EVENTS = uuid5(NAMESPACE_URL, "urn:proxenia:audit")
 _DETAIL = 500  # characters
+_OURS = (EventType.OPERATOR_ACTION, EventType.RECONCILIATION)  # done by us, not by a partner
 
 _log = structlog.get_logger()
 
@@ -62,11 +63,15 @@ class Recorder:
         self._now = now
         self._seen: dict[_Key, _Repeated] = {}
 
-    async def done(self, note: Note, *, event_type: EventType = EventType.OPERATOR_ACTION) -> None:
-        """Write what is about to be done; UnavailableError when it cannot be written: then do not do it."""
-        await self._audit.append(
-            [self._event(_Key(note.action, "", note.organisation, note.principal), event_type, note.metadata)]
-        )
+    async def done(
+        self, note: Note, *, event_type: EventType = EventType.OPERATOR_ACTION, reason: str = ""
+    ) -> None:
+        """Write what is about to be done; UnavailableError when it cannot be written: then do not do it.
+
+        ``reason`` is what is wrong about something that was found rather than done.
+        """
+        key = _Key(note.action, reason, note.organisation, note.principal)
+        await self._audit.append([self._event(key, event_type, note.metadata)])
 
     @asynccontextmanager
     async def refusals(self, action: str, principal: str) -> AsyncIterator[Note]:
@@ -127,10 +132,16 @@ class Recorder:
             timestamp=self._now(),
             event_type=event_type,
             principal=key.principal,
-            principal_org=key.organisation if event_type is not EventType.OPERATOR_ACTION else self._own,
+            principal_org=self._own if event_type in _OURS else key.organisation,
             resource=key.organisation,
             action=key.action,
-            decision="denied" if key.code else "allowed",
+            decision=_decision(key.code, event_type),
             reason=key.code,
             metadata=metadata,
         )
+
+
+def _decision(code: str, event_type: EventType) -> str:
+    if not code:
+        return "allowed"
+    return "failed" if event_type is EventType.RECONCILIATION else "denied"

@@ -58,6 +58,12 @@ CODES: dict[str, Answer] = {
     "unknown_partner": Answer(403, "There is no agreement"),
     "heartbeat_replayed": Answer(409, "A later heartbeat has been seen"),
     "changed_meanwhile": Answer(409, "The agreement was changed at the same time"),
+    # Comparing audits.
+    "too_many_comparisons": Answer(429, "Too many comparisons at once"),
+    "too_many_rows": Answer(422, "There are too many rows in that time"),
+    "head_went_back": Answer(409, "The log is shorter than it was"),
+    "head_forked": Answer(409, "The log does not continue what was seen of it"),
+    "bad_head": Answer(422, "The head of the log is not acceptable"),
     # What a partner says of itself.
     "bad_introduction": Answer(422, "What the sender says of itself is not acceptable"),
     "bundle_not_pinned": Answer(403, "The bundle is not the one that the token names"),

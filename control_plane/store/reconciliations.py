@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
 from control_plane.model.identity import TrustDomain
-from control_plane.model.reconciliation import Difference, Interval, Reconciliation
+from control_plane.model.reconciliation import Difference, Interval, Outcome, Reconciliation
 from control_plane.ports.reconciliation import Standing
 from control_plane.store.pool import Pool
 
@@ -77,7 +77,7 @@ class PostgresReconciliations:
     async def keep(self, report: Reconciliation, *, settled: Sequence[str] = ()) -> None:
         """Store a report; its differences are open from now on, those with ``settled`` ids not any more."""
         body = {name: value for name, value in asdict(report).items() if name in _IN_BODY}
-        lasting = [one for one in report.differences if one.correlation_id not in set(settled)]
+        lasting = [one for one in report.differences if one.outcome is not Outcome.LATE]
         ids = [one.correlation_id for one in lasting]
         bodies = [_DIFFERENCE.dump_json(one).decode() for one in lasting]
         organisation, at = report.organisation, report.started_at

@@ -7,7 +7,7 @@ from control_plane.chain.crossing import crossed, crossing_of, id_hash, is_reque
 from control_plane.chain.record_set import RecordSet, gathered
 from control_plane.model.audit import AuditEvent
 from control_plane.model.identity import TrustDomain
-from control_plane.model.reconciliation import Difference, Reconciliation
+from control_plane.model.reconciliation import Difference, Outcome, Reconciliation
 from control_plane.ports.reconciliation import Span, Standing
 from tests.fakes.audit import FakeAudit
 
@@ -59,7 +59,8 @@ class FakeReconciliations:
     async def keep(self, report: Reconciliation, *, settled: Sequence[str] = ()) -> None:
         self.reports.append(report)
         for one in report.differences:
-            self._open[report.organisation, one.correlation_id] = one
+            if one.outcome is not Outcome.LATE:
+                self._open[report.organisation, one.correlation_id] = one
         for correlation_id in settled:
             self._open.pop((report.organisation, correlation_id), None)
 

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from control_plane.model.identity import ObjectId, SpiffeId, TrustDomain
 from control_plane.model.node import Endpoint
 from control_plane.model.peering import PeeringAddress
 from control_plane.peering.assemble import Needs, Peering
+from control_plane.peering.auditing import AuditStores, Schedule
 from control_plane.peering.listener import Limits
 from control_plane.peering.options import Options
 from control_plane.plan.addresses import AddressPolicy
@@ -116,6 +117,7 @@ class Wanted:
     networks: tuple[str, ...] = LOOPBACK
     heartbeat: float = 3600.0
     limits: Limits | None = None
+    schedule: Schedule = field(default_factory=Schedule)
 
 
 @asynccontextmanager
@@ -147,6 +149,8 @@ async def deploy(
             credentials=credentials,
             bundle=own_bundle,
             now=lambda: datetime.now(UTC),
+            audits=AuditStores(database.crossings, database.reconciliations),
+            schedule=wanted.schedule,
         )
         peering = Peering.of(options, needs, limits=wanted.limits)
         bundles = PartnerBundles(

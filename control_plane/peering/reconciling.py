@@ -1,0 +1,185 @@
+"""Comparing audits on a schedule and on demand: the report is kept, and what differs is said aloud.
+
+One replica follows the schedule. A partner that does not answer delays nobody else's comparison, and the next
+one takes up where the last good one ended.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import structlog
+
+from control_plane.model.audit import EventType
+from control_plane.model.identity import TrustDomain
+from control_plane.model.problem import InvalidValueError
+from control_plane.model.reconciliation import Difference, Interval, Outcome, Reconciliation
+from control_plane.peering.audit_messages import interval_of
+from control_plane.peering.comparing import Comparing, Sum
+from control_plane.peering.record import Note, Recorder
+from control_plane.peering.refusal import RefusedError
+from control_plane.ports.errors import UnavailableError
+from control_plane.ports.peering import Lease, Partners, Singleton
+from control_plane.ports.reconciliation import Reconciliations, Standing
+
+LOCK = "reconciliation"
+SCHEDULE = "schedule"
+NAMED = 1000  # differences that a report names; more are counted
+OPEN = 1000  # differences that are looked at again
+SETTLE = timedelta(seconds=60)  # that rows may take on their way into the database
+FIRST = timedelta(days=1)  # how far back the first comparison with a partner reaches
+FURTHEST = timedelta(days=30)
+DEADLINE = 600.0  # seconds of one comparison
+_SHOWN = 300  # characters of an error that are kept
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """What a report is about."""
+
+    organisation: TrustDomain
+    interval: Interval
+    actor: str
+    started_at: datetime
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciler:
+    """Implements ports.reconciliation.Reconciling. ``run`` is a task of its owner.
+
+    ``every`` is the time between two comparisons with one partner, in seconds.
+    """
+
+    comparing: Comparing
+    reports: Reconciliations
+    partners: Partners
+    singleton: Singleton
+    recorder: Recorder
+    every: float = 3600.0
+
+    async def run(self) -> None:
+        """Compare on schedule until cancelled; what goes wrong is tried again."""
+        while True:
+            try:
+                async with self.singleton.hold(LOCK) as lease:
+                    await self._while_held(lease)
+            except UnavailableError as error:
+                _log.warning("reconciliation waits for the database", detail=str(error))
+            await asyncio.sleep(self._pause)
+
+    @property
+    def _pause(self) -> float:
+        return min(60.0, self.every / 4)
+
+    async def _while_held(self, lease: Lease) -> None:
+        while await lease.held():
+            await self.round()
+            await asyncio.sleep(self._pause)
+
+    async def round(self) -> None:
+        """Compare with every trusted partner whose time has come, one after the other."""
+        standings = {one.organisation: one for one in await self.reports.standings()}
+        for record in await self.partners.all():
+            interval = self._due(standings.get(record.organisation), self._now())
+            if interval is None or not record.addresses:
+                continue
+            try:
+                await self.reconcile(record.organisation, interval, actor=SCHEDULE)
+            except RefusedError as refusal:
+                _log.debug("no reconciliation", organisation=record.organisation, code=refusal.code)
+            except UnavailableError:
+                raise
+            except Exception:  # noqa: BLE001 - a defect with one partner must not stop the others
+                _log.exception("a reconciliation failed", organisation=record.organisation)
+
+    def _due(self, standing: Standing | None, now: datetime) -> Interval | None:
+        until = now - SETTLE
+        if standing is None or standing.compared_until is None:
+            since = until - FIRST
+        else:
+            since = max(standing.compared_until, until - FURTHEST)
+        every = timedelta(seconds=self.every)
+        if standing is not None and standing.compared_until is not None and until - since < every:
+            return None
+        if standing is not None and standing.error and now - standing.at < every / 4:
+            return None  # it was tried a moment ago
+        return interval_of(since, until)
+
+    async def reconcile(self, organisation: TrustDomain, interval: Interval, *, actor: str) -> Reconciliation:
+        """Compare now, and keep the report; what the partner refuses or does not answer is its ``error``."""
+        await self.comparing.channel.bundle(organisation)  # of a trusted partner, or refused
+        started, clock = self._now(), asyncio.get_running_loop().time
+        began, found, error = clock(), Sum(), ""
+        late: list[Difference] = []
+        earlier = await self.reports.open(organisation, limit=OPEN)
+        try:
+            async with asyncio.timeout(DEADLINE):
+                late = await self.comparing.recheck(organisation, earlier, found)
+                await self.comparing.compare(organisation, interval, found)
+        except InvalidValueError as refusal:
+            error = f"{refusal.code}: {refusal.detail}"
+        except UnavailableError as failure:
+            error = f"unavailable: {failure}"
+        except TimeoutError:
+            error = f"unavailable: expected an end within {DEADLINE:g} s: compare a shorter time"
+        attempt = _Attempt(organisation, interval, actor, started, clock() - began)
+        report = _report(attempt, found, late, error=error)
+        await self._tell(report)
+        await self.reports.keep(report, settled=[one.correlation_id for one in late])
+        return report
+
+    async def _tell(self, report: Reconciliation) -> None:
+        """The audit has every comparison that was asked for or did not agree."""
+        if report.agrees and report.actor == SCHEDULE:
+            return
+        facts = {
+            name: str(getattr(report, name))
+            for name in ("id", "matched", "only_ours", "only_theirs", "differing", "late", "error")
+        }
+        facts |= {"since": report.interval.since.isoformat(), "until": report.interval.until.isoformat()}
+        if not report.agrees:
+            _log.warning("the audits do not agree", organisation=report.organisation, **facts)
+        note = Note("audit.reconcile", report.actor, report.organisation, facts)
+        await self.recorder.done(
+            note,
+            event_type=EventType.RECONCILIATION,
+            reason="" if report.agrees else ("not_compared" if report.error else "audits_differ"),
+        )
+
+    def _now(self) -> datetime:
+        return self.comparing.channel.ourselves.now()
+
+
+def _report(attempt: _Attempt, found: Sum, late: Sequence[Difference], *, error: str) -> Reconciliation:
+    settled = {one.correlation_id for one in late}
+    differences = [*late, *(one for one in found.differences if one.correlation_id not in settled)]
+
+    def number(outcome: Outcome) -> int:
+        return sum(one.outcome is outcome for one in differences)
+
+    return Reconciliation(
+        id=str(uuid4()),
+        organisation=attempt.organisation,
+        interval=attempt.interval,
+        started_at=attempt.started_at,
+        seconds=attempt.seconds,
+        actor=attempt.actor,
+        error=error[:_SHOWN],
+        ours=found.ours,
+        theirs=found.theirs,
+        matched=found.matched,
+        unanswered=found.unanswered,
+        only_ours=number(Outcome.ONLY_OURS),
+        only_theirs=number(Outcome.ONLY_THEIRS),
+        differing=number(Outcome.DIFFERING),
+        late=number(Outcome.LATE),
+        complete=found.complete and len(differences) <= NAMED,
+        bytes=found.tally.bytes,
+        messages=found.tally.messages,
+        differences=tuple(differences[:NAMED]),
+    )
