@@ -18,6 +18,7 @@ from control_plane.admin import (
     metrics,
     nodes,
     peering,
+    reconciliations,
     resources,
     revocations,
     rotation,
@@ -52,6 +53,7 @@ _ROUTES: tuple[Route, ...] = (
     *expiry.ROUTES,
     *metrics.ROUTES,
     *audit_events.ROUTES,
+    *reconciliations.ROUTES,
 )
 ROUTES = (*_ROUTES, openapi_route(_ROUTES))
 

@@ -16,6 +16,7 @@ from control_plane.ports.isolation import IsolationCheck
 from control_plane.ports.objects import Objects
 from control_plane.ports.overview import Overview
 from control_plane.ports.peering import BundleKeeping, Inviting, Joining, PartnerViews
+from control_plane.ports.reconciliation import Reconciliations, Reconciling
 
 
 def _now() -> datetime:
@@ -30,6 +31,14 @@ class PeeringParts:
     joining: Joining
     views: PartnerViews
     bundles: BundleKeeping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditParts:
+    """What compares the audit with partners'."""
+
+    reconciling: Reconciling
+    reports: Reconciliations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +63,7 @@ class Dependencies:
     expiries: Expiries
     rotations: Rotations | None = None
     peering: PeeringParts | None = None  # None: no peering endpoint is set
+    audits: AuditParts | None = None  # None, too
     isolation: IsolationCheck | None = None
     fitness: Fitness | None = None  # None: nothing is seen of nodes
     now: Callable[[], datetime] = _now

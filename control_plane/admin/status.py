@@ -86,6 +86,8 @@ async def show_status(call: Call, _: Nothing) -> Reply:
         known.setdefault(stored.key, never)
     states = [known[gateway] for gateway in sorted(known)]
     counts, problems, waiting = deps.counts(), deps.overview.problems, deps.waiting()
+    if deps.audits is not None:
+        problems = (*problems, *await deps.audits.reconciling.problems())
     verdict = judge(counts, states, problems, waiting=waiting)
     status = Status(
         verdict=verdict.word,

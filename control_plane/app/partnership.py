@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from control_plane.admin.dependencies import PeeringParts
+from control_plane.admin.dependencies import AuditParts, PeeringParts
+from control_plane.app.auditing import parts_of, schedule_of, stores_of
 from control_plane.app.settings import Settings, SettingsError, parse_listen, words
 from control_plane.model.identity import TrustDomain
 from control_plane.model.peering import PeeringAddress
@@ -55,6 +56,8 @@ class Partnership:
             now=now,
             unknown_issuer=hurry,
             phase=takeover.phase,
+            audits=stores_of(database),
+            schedule=schedule_of(settings),
         )
         peering = Peering.of(_options(settings, listening), needs)
         bundles = PartnerBundles(
@@ -77,6 +80,11 @@ class Partnership:
             views=self.peering.hearing,
             bundles=self.bundles,
         )
+
+    @property
+    def audits(self) -> AuditParts | None:
+        """What the admin API uses to compare audits."""
+        return parts_of(self.peering)
 
     async def run(self) -> None:
         """Serve, beat and follow until cancelled."""

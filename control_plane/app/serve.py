@@ -153,6 +153,7 @@ class Parts:
             expiries=watch(self.settings, self.authority, self.database),
             rotations=self.rotating,
             peering=self.partnership.parts if self.partnership else None,
+            audits=self.partnership.audits if self.partnership else None,
             isolation=Isolation(
                 own=self.settings.trust_domain, overlay=self.loop.overlay, busy=asyncio.Lock()
             ),

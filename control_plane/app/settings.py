@@ -17,6 +17,7 @@ from pydantic_settings import (
 
 from control_plane.model.identity import ObjectId, TrustDomain
 from control_plane.model.node import Endpoint
+from control_plane.model.reconciliation import FIELDS
 
 FILE_NAME = "proxenia.toml"  # looked for in the state directory
 
@@ -68,6 +69,17 @@ def _check_networks(text: str) -> str:
 def _check_domains(text: str) -> str:
     for part in words(text):
         TrustDomain.check(part)
+    return text
+
+
+def _check_fields(text: str) -> str:
+    for part in words(text):
+        if part not in FIELDS:
+            message = f"expected some of {', '.join(FIELDS)}, got {part[:80]!r}"
+            raise ValueError(message)
+    if set(words(text)) == set(FIELDS):
+        message = "expected at least one field to be left"
+        raise ValueError(message)
     return text
 
 
@@ -172,6 +184,16 @@ class Settings(BaseSettings):
     )
     authority_dir: Path | None = Field(
         default=None, description="the directory of files or requests; empty: <state>/certificates"
+    )
+    reconcile_seconds: float = Field(
+        default=3600.0, ge=1, le=7 * 86400, description="how often our audit is compared with each partner's"
+    )
+    reconcile_home: Annotated[str, AfterValidator(_check_fields)] = Field(
+        default="",
+        description="fields of audit rows that partners are only shown as keyed hashes, separated by commas",
+    )
+    reconcile_without: Annotated[str, AfterValidator(_check_fields)] = Field(
+        default="", description="fields that take no part in the comparison, separated by commas"
     )
     circuit_failures: int = Field(
         default=5, ge=1, le=1000, description="consecutive failures that open a circuit"

@@ -18,6 +18,7 @@ _PAGE = 500
 _WITHIN = 10.0  # seconds
 _BULK_WITHIN = 120.0
 _TRIAL_WITHIN = 100.0
+_COMPARED_WITHIN = 620.0
 
 Document = dict[str, Any]
 
@@ -55,6 +56,11 @@ class Api:
     def try_out(self, path: str) -> Document:
         """Let the control plane try something, which takes a while."""
         return self._call("POST", path, b"{}", "application/json", within=_TRIAL_WITHIN)
+
+    def compare(self, path: str, document: Mapping[str, object]) -> Document:
+        """Let the control plane compare its audit with a partner's, which may take minutes."""
+        body = json.dumps(document).encode()
+        return self._call("POST", path, body, "application/json", within=_COMPARED_WITHIN)
 
     def send_lines(self, path: str, lines: bytes) -> Document:
         """Load many objects."""

@@ -7,12 +7,17 @@ import click
 from control_plane.cli.api import path_of
 from control_plane.cli.options import Place, output_option, pass_place, show_list
 from control_plane.cli.parse import time
+from control_plane.cli.reconciliation import reconcile, reconciliations
 from control_plane.cli.text import table
 
 
 @click.group()
 def audit() -> None:
     """The audit."""
+
+
+audit.add_command(reconcile)
+audit.add_command(reconciliations)
 
 
 @audit.command("list")

@@ -38,6 +38,9 @@ SETTINGS = {
     "connection_seconds": "How long a connection between gateways lives at most.",
     "authority": "Where our certificates come from: built-in, files or requests.",
     "authority_dir": "The directory of files or requests.  [default: certificates in the state directory]",
+    "reconcile_seconds": "Seconds between two comparisons of our audit with a partner's.",
+    "reconcile_home": "Fields of audit rows that partners are only shown as keyed hashes.",
+    "reconcile_without": "Fields that take no part in the comparison.",
     "circuit_failures": "Failures in a row that open a circuit.",
     "circuit_open_seconds": "How long a circuit stays open at first.",
 }

@@ -5,7 +5,7 @@ one takes up where the last good one ended.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -14,7 +14,7 @@ import structlog
 
 from control_plane.model.audit import EventType
 from control_plane.model.identity import TrustDomain
-from control_plane.model.problem import InvalidValueError
+from control_plane.model.problem import InvalidValueError, Problem
 from control_plane.model.reconciliation import Difference, Interval, Outcome, Reconciliation
 from control_plane.peering.audit_messages import interval_of
 from control_plane.peering.comparing import Comparing, Sum
@@ -133,6 +133,14 @@ class Reconciler:
         await self.reports.keep(report, settled=[one.correlation_id for one in late])
         return report
 
+    async def problems(self) -> tuple[Problem, ...]:
+        """Each partner whose audit differs from ours, or could not be compared for some time."""
+        now = self._now()
+        found: list[Problem] = []
+        for one in await self.reports.standings():
+            found += _problems(one, now, every=timedelta(seconds=self.every))
+        return tuple(found)
+
     async def _tell(self, report: Reconciliation) -> None:
         """The audit has every comparison that was asked for or did not agree."""
         if report.agrees and report.actor == SCHEDULE:
@@ -153,6 +161,26 @@ class Reconciler:
 
     def _now(self) -> datetime:
         return self.comparing.channel.ourselves.now()
+
+
+def _problems(one: Standing, now: datetime, *, every: timedelta) -> Iterator[Problem]:
+    subject = f"partner {one.organisation}"
+    if one.open:
+        verb = "request is" if one.open == 1 else "requests are"
+        yield Problem(
+            subject,
+            "audits_differ",
+            f"{one.open} {verb} not recorded the same on both sides",
+            f"`proxenia audit reconciliations {one.organisation}`, and `--id` of one that differs, name them",
+        )
+    if one.error and (one.compared_until is None or now - one.compared_until > 2 * every):
+        yield Problem(
+            subject,
+            "audits_not_compared",
+            f"the audits could not be compared: {one.error}",
+            f"look whether its control plane answers: `proxenia partner list`, then"
+            f" `proxenia audit reconcile {one.organisation}`",
+        )
 
 
 def _report(attempt: _Attempt, found: Sum, late: Sequence[Difference], *, error: str) -> Reconciliation:

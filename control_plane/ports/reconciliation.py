@@ -11,6 +11,7 @@ from typing import Protocol
 from control_plane.chain.record_set import RecordSet
 from control_plane.model.audit import AuditEvent
 from control_plane.model.identity import TrustDomain
+from control_plane.model.problem import Problem
 from control_plane.model.reconciliation import Difference, Interval, Reconciliation
 
 MAX_ROWS = 2_000_000  # of one comparison; a longer time is compared in parts
@@ -80,5 +81,8 @@ class Reconciling(Protocol):
     async def reconcile(self, organisation: TrustDomain, interval: Interval, *, actor: str) -> Reconciliation:
         """Compare now, and keep the report; what the partner refuses or does not answer is its ``error``.
 
-        Raises InvalidValueError ``unknown_partner`` or ``no_peering_address``, and UnavailableError.
+        Raises InvalidValueError ``unknown_partner`` or ``partner_revoked``, and UnavailableError.
         """
+
+    async def problems(self) -> tuple[Problem, ...]:
+        """Each partner whose audit differs from ours, or could not be compared for some time."""

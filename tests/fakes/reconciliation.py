@@ -1,5 +1,6 @@
 """In-memory crossings and reports that pass the same contract suite as those in PostgreSQL."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -7,7 +8,8 @@ from control_plane.chain.crossing import crossed, crossing_of, id_hash, is_reque
 from control_plane.chain.record_set import RecordSet, gathered
 from control_plane.model.audit import AuditEvent
 from control_plane.model.identity import TrustDomain
-from control_plane.model.reconciliation import Difference, Outcome, Reconciliation
+from control_plane.model.problem import Problem
+from control_plane.model.reconciliation import Difference, Interval, Outcome, Reconciliation
 from control_plane.ports.reconciliation import Span, Standing
 from tests.fakes.audit import FakeAudit
 
@@ -98,3 +100,34 @@ class FakeReconciliations:
             )
             for name, one in sorted(latest.items())
         ]
+
+
+class FakeReconciling:
+    """Implements ports.reconciliation.Reconciling: it finds what a test puts in."""
+
+    def __init__(self) -> None:
+        self.reports = FakeReconciliations()
+        self.finds: tuple[Difference, ...] = ()
+        self.wrong: tuple[Problem, ...] = ()
+
+    async def reconcile(self, organisation: TrustDomain, interval: Interval, *, actor: str) -> Reconciliation:
+        count = Counter(one.outcome for one in self.finds)
+        report = Reconciliation(
+            id=f"report-{len(self.reports.reports) + 1}",
+            organisation=organisation,
+            interval=interval,
+            started_at=interval.until,
+            seconds=0.25,
+            actor=actor,
+            ours=7,
+            theirs=7,
+            matched=7 - len(self.finds),
+            differing=count[Outcome.DIFFERING],
+            only_ours=count[Outcome.ONLY_OURS],
+            differences=self.finds,
+        )
+        await self.reports.keep(report)
+        return report
+
+    async def problems(self) -> tuple[Problem, ...]:
+        return self.wrong

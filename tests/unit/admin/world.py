@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from control_plane.admin.app import create_app
 from control_plane.admin.dependencies import Dependencies, PeeringParts
+from control_plane.admin.dependencies import AuditParts, Dependencies
 from control_plane.admin.serve import Serving, serve_admin
 from control_plane.admin.tokens import Role, TokenFile, new_token
 from control_plane.model.change import Kind
@@ -33,6 +34,7 @@ from tests.fakes.deliveries import FakeDeliveries
 from tests.fakes.fitness import FakeFitness
 from tests.fakes.objects import FakeObjects
 from tests.fakes.peering import FakeBundleStates, FakeSingleton
+from tests.fakes.reconciliation import FakeReconciling
 
 OWN = TrustDomain("bergen.example")
 PARTNER = TrustDomain("luebeck.example")
@@ -72,6 +74,7 @@ class World:
     audit: FakeAudit = field(default_factory=FakeAudit)
     deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
     overview: FakeOverview = field(default_factory=FakeOverview)
+    reconciling: FakeReconciling = field(default_factory=FakeReconciling)
     waiting: tuple[str, ...] = ()
     expiries: FakeExpiries = field(default_factory=FakeExpiries)
     rotations: FakeRotations | None = field(default_factory=FakeRotations)
@@ -103,6 +106,7 @@ class World:
             rotations=self.rotations,
             fitness=self.fitness,
             peering=self.peering,
+            audits=AuditParts(reconciling=self.reconciling, reports=self.reconciling.reports),
         )
 
     @property

@@ -1,0 +1,96 @@
+"""``proxenia audit reconcile`` and its reports: comparing our audit with partners'."""
+
+from typing import Any
+
+import click
+
+from control_plane.cli.api import path_of
+from control_plane.cli.faults import Exit
+from control_plane.cli.options import Place, limit_option, output_option, pass_place, show, show_list
+from control_plane.cli.parse import time
+from control_plane.cli.text import clean, shown, table
+
+_COUNTS = ("matched", "only_ours", "only_theirs", "differing", "late")
+
+
+@click.command()
+@click.argument("organisation")
+@click.option("--from", "since", type=time, help="A time, or so long ago: 15m, 2h, 1d. Default: an hour.")
+@click.option("--to", "until", type=time, help="A time, or so long ago. Default: a minute ago.")
+@output_option
+@pass_place
+@click.pass_context
+def reconcile(context: click.Context, place: Place, /, organisation: str, output: str, **span: Any) -> None:  # noqa: ANN401 - click's options by name
+    """Compare our audit with ORGANISATION's now; exit status 1 when they do not say the same."""
+    body = {name: value for name, value in span.items() if value is not None}
+    body["organisation"] = organisation
+    document = place.api().compare(path_of("audit", "reconciliations"), body)
+    show(document, output, lambda: _report(document))
+    context.exit(Exit.FINE if document["agrees"] else Exit.PROBLEM)
+
+
+@click.command()
+@click.argument("organisation", required=False)
+@click.option("--id", "report_id", help="One report, with the differing rows named.")
+@limit_option
+@output_option
+@pass_place
+def reconciliations(
+    place: Place, /, organisation: str | None, report_id: str | None, limit: int, output: str
+) -> None:
+    """List the comparisons of our audit with partners', newest first; only ORGANISATION's if given."""
+    if report_id:
+        document = place.api().get(path_of("audit", "reconciliations", report_id))
+        show(document, output, lambda: _report(document))
+        return
+    query = {"organisation": organisation}
+    show_list(place.api().pages(path_of("audit", "reconciliations"), query, limit=limit), output, _reports)
+
+
+def _report(document: dict[str, Any]) -> str:
+    word = "agree" if document["agrees"] else ("not compared" if document["error"] else "differ")
+    counts = ", ".join(f"{name.replace('_', ' ')} {document[name]}" for name in _COUNTS)
+    lines = [
+        f"{word}: {clean(document['organisation'])}, {document['since']} to {document['until']}",
+        f"{counts}; ours {document['ours']}, theirs {document['theirs']}, {document['seconds']:.1f} s",
+    ]
+    if document["error"]:
+        lines.append(clean(document["error"]))
+    if not document["complete"]:
+        lines.append("there are more differences than are named: compare a shorter time")
+    rows = [
+        [
+            one["outcome"],
+            one["timestamp"],
+            one["correlation_id"],
+            ", ".join(one["fields"]),
+            shown(_values(one, "ours")),
+            shown(_values(one, "theirs")),
+        ]
+        for one in document["differences"]
+    ]
+    if rows:
+        headers = ["OUTCOME", "TIME", "CORRELATION ID", "FIELDS", "OURS", "THEIRS"]
+        lines += ["", table(headers, rows)]
+    return "\n".join(lines)
+
+
+def _values(one: dict[str, Any], side: str) -> dict[str, Any]:
+    """Of a row that differs only what differs; of one that the other side lacks, all of it."""
+    names = one["fields"] or list(one[side])
+    return {name: one[side][name] for name in names if name in one[side]}
+
+
+def _reports(items: list[dict[str, Any]]) -> str:
+    rows = [
+        [
+            item["started_at"],
+            item["organisation"],
+            "agree" if item["agrees"] else ("not compared" if item["error"] else "differ"),
+            f"{item['since']} to {item['until']}",
+            *(item[name] for name in _COUNTS),
+            item["id"],
+        ]
+        for item in items
+    ]
+    return table(["STARTED", "PARTNER", "AUDITS", "TIME", *(name.upper() for name in _COUNTS), "ID"], rows)
