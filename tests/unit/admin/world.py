@@ -18,8 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from control_plane.admin.app import create_app
-from control_plane.admin.dependencies import Dependencies, PeeringParts
-from control_plane.admin.dependencies import AuditParts, Dependencies
+from control_plane.admin.dependencies import AuditParts, Dependencies, PeeringParts
 from control_plane.admin.serve import Serving, serve_admin
 from control_plane.admin.tokens import Role, TokenFile, new_token
 from control_plane.model.change import Kind
