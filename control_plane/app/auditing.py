@@ -1,7 +1,8 @@
 """The audit in use, put together: comparing it with partners."""
 
 from control_plane.admin.dependencies import AuditParts
-from control_plane.app.settings import Settings, words
+from control_plane.app.settings import Settings
+from control_plane.app.source_settings import words
 from control_plane.peering.answering import Privacy
 from control_plane.peering.assemble import Peering
 from control_plane.peering.auditing import AuditStores, Schedule

@@ -1,17 +1,18 @@
 """Discovery, put together and run: the sources that the settings name, and what follows them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from control_plane.app.settings import Settings, words
+from control_plane.app.settings import Settings
+from control_plane.app.source_settings import words
+from control_plane.app.sources import sources_of
 from control_plane.discovery.claims import Claims
 from control_plane.discovery.follow import Needs
 from control_plane.discovery.guard import Rules
 from control_plane.discovery.watch import Watch
 from control_plane.plan.addresses import AddressPolicy
 from control_plane.plan.age import Aging
-from control_plane.ports.source import Source
 from control_plane.reconcile.federator import Federator
 from control_plane.store.database import Database
 
@@ -49,12 +50,6 @@ class Discovery:
     async def run(self) -> None:
         """Until cancelled."""
         await self.watch.run()
-
-
-def sources_of(settings: Settings) -> Sequence[Source]:
-    """The sources that ``settings`` name."""
-    del settings
-    return ()
 
 
 class _Rulebook:

@@ -15,6 +15,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from control_plane.app.source_settings import SourceSettings, words
 from control_plane.model.identity import ObjectId, TrustDomain
 from control_plane.model.node import Endpoint
 from control_plane.model.reconciliation import FIELDS
@@ -55,11 +56,6 @@ def _check_listen_or_none(text: str) -> str:
     return _check_listen(text) if text else ""
 
 
-def words(text: str) -> list[str]:
-    """The parts of a list that is written with commas."""
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
 def _check_networks(text: str) -> str:
     for part in words(text):
         ip_network(part)
@@ -94,7 +90,7 @@ def default_state_dir() -> Path:
     return Path(base) / "proxenia"
 
 
-class Settings(BaseSettings):
+class Settings(SourceSettings, BaseSettings):
     """Each field is also ``PROXENIA_<FIELD>`` and a key of the TOML file."""
 
     model_config = SettingsConfigDict(env_prefix="PROXENIA_", extra="forbid", frozen=True)

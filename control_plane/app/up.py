@@ -6,6 +6,7 @@ again what dies. When it is itself killed, the agent leaves Envoy running and th
 
 import asyncio
 import fcntl
+import json
 import os
 import signal
 import sys
@@ -46,8 +47,15 @@ def remember(settings: Settings) -> None:
 def environment_of(settings: Settings) -> dict[str, str]:
     """The settings as environment for a child process."""
     given = {name: value for name, value in settings.model_dump().items() if value is not None}
-    own = {f"PROXENIA_{name.upper()}": str(value) for name, value in given.items()}
+    texts = {
+        name: json.dumps(value) if isinstance(value, dict) else str(value) for name, value in given.items()
+    }
+    own = {f"PROXENIA_{name.upper()}": value for name, value in texts.items()}
     return {**os.environ, **own}
+
+
+def _text(value: object) -> str:
+    return json.dumps(value) if isinstance(value, dict) else str(value)
 
 
 def commands_of(settings: Settings) -> list[Command]:
