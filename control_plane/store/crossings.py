@@ -54,10 +54,13 @@ _VALUES = {
 _PLACED = f"""
 FROM audit_events
 WHERE {PARTNER} = $1::text AND (timestamp, event_id) > ($2::timestamptz, $4::text)
-AND timestamp < $3::timestamptz AND {_CROSSED}
+AND timestamp >= $2::timestamptz AND timestamp < $3::timestamptz AND {_CROSSED}
 ORDER BY timestamp, event_id LIMIT {PAGE}
 """
 _ID_HALF = f"substr(sha256($5::bytea || '\\x00'::bytea || convert_to(correlation_id, 'UTF8')), 1, {HALF})"
+
+# Without statistics the planner would rather read and sort the whole table, for each page again.
+_BY_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off"
 
 _NAMES = ", ".join(COLUMNS)
 _NAMED = f"""
@@ -133,7 +136,8 @@ class PostgresCrossings:
         """The rows of each page's statement; every one of them says how the page ended."""
         since, event_id = span.interval.since, ""
         while True:
-            async with self._pool.connection() as connection:
+            async with self._pool.snapshot() as connection:
+                await connection.execute(_BY_INDEX)
                 rows = await connection.fetch(
                     statement, span.partner, since, span.interval.until, event_id, key, last
                 )

@@ -1,0 +1,154 @@
+"""Comparing two organisations' audits: exact, quick, and with little said when little differs.
+
+Run with ``make bench NAME=reconcile`` (``QUICK=1``: a tenth of the rows, and a tenth of the time allowed).
+Two control planes with a database each in one real PostgreSQL speak over TLS on loopback. First nothing
+differs; then a superuser deletes and alters ten rows behind the back of both.
+"""
+
+import asyncio
+import logging
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from time import perf_counter
+
+import asyncpg
+
+from bench.report import Report, quick, ratio
+from control_plane.model.identity import TrustDomain
+from control_plane.model.reconciliation import Interval, Outcome, Reconciliation
+from control_plane.observe.log import configure
+from control_plane.store.embedded import EmbeddedPostgres
+from control_plane.store.migrate import migrate
+from control_plane.store.server_files import ADMIN, ROLE
+from tests.integration.peering.audits import BEGAN, correlation_id, crossing, reconciled, tamper, trust
+from tests.integration.peering.deployment import Deployment, Wanted, deploy
+from tests.integration.postgres import Server
+
+ROWS = 100_000 if quick() else 1_000_000
+MOST_SECONDS = 6.0 if quick() else 60.0
+MOST_SHARE = 0.05
+BATCH = 5_000
+LUEBECK, VISBY = TrustDomain("luebeck.example"), TrustDomain("visby.example")
+ALL = Interval(BEGAN - timedelta(minutes=1), BEGAN + timedelta(hours=1))
+DELETED_HERE, DELETED_THERE, ALTERED = (
+    range(start, ROWS, ROWS // many) for start, many in ((7, 3), (70, 3), (700, 4))
+)
+
+
+@asynccontextmanager
+async def partners() -> AsyncIterator[tuple[Deployment, Deployment, Server]]:
+    """Two control planes that are partners."""
+    directory = Path(tempfile.mkdtemp(prefix="proxenia-bench-"))
+    directory.chmod(0o711)  # noqa: ASYNC240 - nothing else waits here
+    postgres = EmbeddedPostgres(directory / "state")
+    try:
+        await postgres.start()
+        server = Server(directory / "state")
+        async with AsyncExitStack() as stack:
+            made = []
+            for number, name in enumerate((LUEBECK, VISBY)):
+                await server.administer(f"CREATE DATABASE side_{number} OWNER {ROLE}")
+                url = server.url(f"side_{number}")
+                await migrate(url)
+                place = deploy(name, url, state=directory / f"side_{number}", wanted=Wanted())
+                made.append(await stack.enter_async_context(place))
+            await trust(*made)
+            yield made[0], made[1], server
+    finally:
+        await postgres.stop()
+        shutil.rmtree(directory)
+
+
+async def load(one: Deployment, other: Deployment) -> None:
+    """The same requests in both audits, a third of them in the other direction."""
+    for first in range(0, ROWS, BATCH):
+        pairs = []
+        for number in range(first, min(first + BATCH, ROWS)):
+            names = (VISBY, LUEBECK) if number % 3 == 0 else (LUEBECK, VISBY)
+            egress, ingress = crossing(number, *names)
+            pairs.append((egress, ingress) if names[0] == LUEBECK else (ingress, egress))
+            if number % 500 == 0:
+                await asyncio.sleep(0)
+        await asyncio.gather(
+            one.database.audit.append([mine for mine, _ in pairs]),
+            other.database.audit.append([theirs for _, theirs in pairs]),
+        )
+
+
+async def size_of(url: str) -> int:
+    """The bytes of all rows as PostgreSQL keeps them, without indexes and page headers."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("ANALYZE")
+        size = await connection.fetchval(
+            "SELECT sum(pg_column_size(audit_events.*)) FROM audit_events", timeout=300
+        )
+        return int(size)
+    finally:
+        await connection.close()
+
+
+async def seed(server: Server) -> dict[str, Outcome]:
+    """Ten differences; what is expected of each."""
+    here, there = (server.url(f"side_{number}", role=ADMIN) for number in (0, 1))
+    expected: dict[str, Outcome] = {}
+    delete = "DELETE FROM audit_events WHERE correlation_id = ANY($1)"
+    alter = """UPDATE audit_events SET metadata = metadata || '{"path": "/altered"}'
+        WHERE correlation_id = ANY($1)"""
+    for url, numbers, statement, outcome in (
+        (here, DELETED_HERE, delete, Outcome.ONLY_THEIRS),
+        (there, DELETED_THERE, delete, Outcome.ONLY_OURS),
+        (there, ALTERED, alter, Outcome.DIFFERING),
+    ):
+        names = [correlation_id(number) for number in numbers]
+        done = await tamper(url, statement, names)
+        if not done.endswith(f" {len(names)}"):
+            raise RuntimeError(f"expected {len(names)} rows to be changed, got {done}")
+        expected |= dict.fromkeys(names, outcome)
+    return expected
+
+
+async def compare(one: Deployment, report: Report, title: str) -> Reconciliation:
+    """Compare and say how it went."""
+    began = perf_counter()
+    found = await reconciled(one, VISBY, ALL)
+    if found.error:
+        raise RuntimeError(found.error)
+    report.line(title=title, matched=found.matched, messages=found.messages, bytes=found.bytes)
+    report.figure(f"{title}: time", perf_counter() - began, unit="s", at_most=MOST_SECONDS)
+    return found
+
+
+async def main() -> int:
+    """Measure everything; exit status 0 when every figure holds."""
+    configure(level=logging.ERROR)  # standard output is for figures
+    report = Report("reconcile")
+    async with partners() as (luebeck, visby, server):
+        report.progress(f"loading {ROWS} rows a side")
+        await load(luebeck, visby)
+        size = await size_of(luebeck.database_url)
+        report.line(rows=ROWS, bytes_of_rows=size)
+
+        same = await compare(luebeck, report, "nothing differs")
+        report.figure("nothing differs: matched", same.matched, unit="rows", at_least=ROWS)
+        report.figure("nothing differs: differences", len(same.differences), unit="rows", at_most=0)
+        share = ratio(same.bytes, size)
+        report.figure("nothing differs: bytes transferred", share, unit="of the rows", at_most=MOST_SHARE)
+
+        expected = await seed(server)
+        found = await compare(luebeck, report, "ten differ")
+        named = {one.correlation_id: one.outcome for one in found.differences}
+        wrong = len(named.items() ^ expected.items())
+        report.figure("ten differ: found", len(named.items() & expected.items()), unit="rows", at_least=10)
+        report.figure("ten differ: wrong or missing", wrong, unit="rows", at_most=0)
+        report.figure("ten differ: bytes transferred", ratio(found.bytes, size), unit="of the rows")
+    return report.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
