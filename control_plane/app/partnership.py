@@ -55,7 +55,7 @@ class Partnership:
             credentials=lambda: authority.server_credentials(now=now()),
             bundle=authority.bundle,
             now=now,
-            unknown_issuer=hurry,
+            fetch_soon=hurry,
             phase=takeover.phase,
             audits=stores_of(database),
             schedule=schedule_of(settings),
@@ -119,4 +119,5 @@ def _options(settings: Settings, listening: socket.socket) -> Options:
         advertised=settings.gateway_address,
         policy=AddressPolicy.of(words(settings.partner_networks)),
         automatic=frozenset(TrustDomain(word) for word in words(settings.approve_automatically)),
+        heartbeat=settings.heartbeat_seconds,
     )

@@ -138,6 +138,9 @@ class Settings(SourceSettings, BaseSettings):
         le=30 * 86400,
         description="how long what a source said stands while the source cannot see",
     )
+    heartbeat_seconds: float = Field(
+        default=10.0, ge=0.5, le=60, description="between two heartbeats to a partner; the same on both sides"
+    )
     gateway_address: str = Field(
         default="",
         description="the IP address that partners are told of gateways that listen on every interface",

@@ -30,8 +30,8 @@ class Needs:
     """What peering needs of the rest.
 
     ``credentials`` (the control plane's own) and ``bundle`` (our anchors) are asked at every use.
-    ``unknown_issuer`` is told of partners whose chain does not verify any more. ``phase`` says how far our
-    gateways work with a partner's bundle.
+    ``fetch_soon`` is told of partners who have another bundle than the one we hold. ``phase`` says how far
+    our gateways work with a partner's bundle.
     """
 
     objects: Objects
@@ -42,7 +42,7 @@ class Needs:
     credentials: Callable[[], Credentials]
     bundle: Callable[[], Bundle]
     now: Callable[[], datetime]
-    unknown_issuer: Callable[[TrustDomain], Awaitable[None]] = nobody
+    fetch_soon: Callable[[TrustDomain], Awaitable[None]] = nobody
     phase: Callable[[TrustDomain], str] = lambda _: ""
     audits: AuditStores | None = None  # None: audits are not compared
     schedule: Schedule = field(default_factory=Schedule)
@@ -82,7 +82,7 @@ class Peering:
             objects=needs.objects,
             partners=needs.partners,
             recorder=recorder,
-            unknown_issuer=needs.unknown_issuer,
+            fetch_soon=needs.fetch_soon,
         )
         auditing = None
         if needs.audits is not None:

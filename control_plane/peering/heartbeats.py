@@ -6,7 +6,8 @@ changes nothing. The receiver answers nothing but that it took it.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -32,6 +33,7 @@ from control_plane.ports.objects import Objects, Stored
 from control_plane.ports.peering import Lease, Partners, Singleton
 
 LOCK = "heartbeats"
+AGAIN = timedelta(minutes=1)  # between two fetches of a bundle that we hear of and do not take
 AT_ONCE = 64  # partners that are spoken to at the same time
 _STRANGERS = {"untrusted_chain", "wrong_identity", "bad_signature", "wrong_algorithm"}
 _SHOWN = 300  # characters of an error that are kept
@@ -47,15 +49,16 @@ async def nobody(_: TrustDomain) -> None:
 class Hearing:
     """The receiving end; a handler of the peering endpoint.
 
-    ``unknown_issuer`` is told of partners whose chain our present bundle does not verify: they may have a new
-    one.
+    ``fetch_soon`` is told of partners who have another bundle than the one that we hold: they say so, or it
+    does not verify their chain.
     """
 
     ourselves: Ourselves
     objects: Objects
     partners: Partners
     recorder: Recorder
-    unknown_issuer: Callable[[TrustDomain], Awaitable[None]] = nobody
+    fetch_soon: Callable[[TrustDomain], Awaitable[None]] = nobody
+    _told: dict[TrustDomain, tuple[int, datetime]] = field(default_factory=dict)  # which bundle, and when
 
     async def hear(self, body: bytes, caller: Caller) -> bytes:
         """Take over a partner's heartbeat."""
@@ -84,7 +87,7 @@ class Hearing:
             authenticate(sealed, bundle.value, now=now)
         except RefusedError as error:
             if error.code == "untrusted_chain" and agreement is not None and _spoken_to(agreement):
-                await self.unknown_issuer(sender)
+                await self.fetch_soon(sender)
             raise
         decide.may_speak(agreement, sender)
         if not await self.partners.heard(sender, beat.sequence, beat.view):
@@ -92,6 +95,16 @@ class Hearing:
                 "heartbeat_replayed",
                 f"expected a later heartbeat than the last, got sequence {beat.sequence}",
             )
+
+        if beat.bundle > bundle.value.sequence:
+            await self._newer(sender, beat.bundle, now)
+
+    async def _newer(self, sender: TrustDomain, sequence: int, now: datetime) -> None:
+        """Once for each bundle, and now and then while we do not take it: it may wait for an operator."""
+        told, at = self._told.get(sender, (-1, now))
+        if told != sequence or now - at >= AGAIN:
+            self._told[sender] = sequence, now
+            await self.fetch_soon(sender)
 
     async def views(self) -> list[PartnerView]:
         """How every partner and we see each other; implements ports.peering.PartnerViews."""
@@ -182,7 +195,7 @@ class Beating:
     def _seal(self, organisation: TrustDomain, sequence: int, view: View, exchange: Exchange) -> bytes:
         expected = Expected(self.ourselves.options.own, organisation, HEARTBEAT_PURPOSE, exchange.channel)
         envelope = transcript.envelope(expected, self.ourselves.now())
-        return self.ourselves.seal(Heartbeat(envelope, sequence, view))
+        return self.ourselves.seal(Heartbeat(envelope, sequence, view, self.ourselves.bundle().sequence))
 
 
 def _agreement(stored: Stored | None) -> Agreement | None:

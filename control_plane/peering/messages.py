@@ -123,7 +123,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What the sender thinks of the receiver; ``sequence`` only grows."""
+    """What the sender thinks of the receiver; ``sequence`` only grows.
+
+    ``bundle`` is the sequence of the sender's own bundle: who holds an older one fetches the new one.
+    """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
     TYP: ClassVar[str] = "proxenia-heartbeat+jwt"
@@ -131,10 +134,12 @@ class Heartbeat:
     envelope: Envelope
     sequence: int
     view: View
+    bundle: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.sequence <= MAX_SEQUENCE:
-            raise InvalidValueError("bad_sequence", f"expected 0 to 2^63-1, got {shown(self.sequence)}")
+        for number in (self.sequence, self.bundle):
+            if not 0 <= number <= MAX_SEQUENCE:
+                raise InvalidValueError("bad_sequence", f"expected 0 to 2^63-1, got {shown(number)}")
 
 
 class Typed(Protocol):

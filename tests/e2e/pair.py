@@ -10,7 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
-from control_plane.app.demo.organisation import Organisation, eventually
+from control_plane.app.demo.organisation import Organisation, eventually, free_port
 from control_plane.app.demo.upstream import Upstream
 from control_plane.pki.certificate import load_chain, serial_hex
 
@@ -100,23 +100,19 @@ async def take_over(own: Organisation, partner: Organisation) -> None:
 
 
 @asynccontextmanager
-async def pair(directory: Path, settings: dict[str, str]) -> AsyncIterator[Pair]:
-    """Start both, make them partners, and wait until the first request passes."""
-    luebeck = Organisation("luebeck.example", directory, sites=1, settings=settings)
-    novgorod = Organisation("novgorod.example", directory, sites=1, settings=settings)
+async def pair(directory: Path, settings: dict[str, str], *, joined: bool = False) -> AsyncIterator[Pair]:
+    """Start both, make them partners, and wait until the first request passes.
+
+    ``joined``: by an invitation, so that their control planes speak with each other from then on.
+    """
+    luebeck, novgorod = (
+        Organisation(f"{name}.example", directory, sites=1, settings=settings | _peering(joined=joined))
+        for name in ("luebeck", "novgorod")
+    )
     async with Upstream(RESOURCE) as upstream, luebeck, novgorod:
         await asyncio.gather(luebeck.ready(), novgorod.ready())
         running = Pair(luebeck, novgorod, upstream)
-        await running.exchange()
-        for own, partner in ((luebeck, novgorod), (novgorod, luebeck)):
-            for gateway in (await partner.get("/federation/gateways"))["items"]:
-                node = {
-                    "node_id": gateway["id"],
-                    "organisation": partner.trust_domain,
-                    "spiffe_id": gateway["spiffe_id"],
-                    "endpoints": [{name: gateway["ingress"][name] for name in ("host", "port")}],
-                }
-                await own.post("/federation/nodes", node)
+        await (_join(luebeck, novgorod) if joined else _introduce(running))
         assert upstream.endpoint
         address = {"host": upstream.endpoint.host, "port": upstream.endpoint.port}
         resource = {"name": RESOURCE, "organisation": luebeck.trust_domain}
@@ -126,6 +122,36 @@ async def pair(directory: Path, settings: dict[str, str]) -> AsyncIterator[Pair]
         await luebeck.post("/federation/grants", grant)
         await eventually("a request to pass", lambda: _passes(running))
         yield running
+
+
+def _peering(*, joined: bool) -> dict[str, str]:
+    """What lets two control planes of one machine reach each other."""
+    if not joined:
+        return {}
+    listen = {"PROXENIA_PEERING_LISTEN": f"127.0.0.1:{free_port()}"}
+    return listen | {"PROXENIA_PARTNER_NETWORKS": "127.0.0.0/8", "PROXENIA_HEARTBEAT_SECONDS": "1"}
+
+
+async def _join(inviter: Organisation, joiner: Organisation) -> None:
+    wanted = {"organisation": joiner.trust_domain}
+    token = (await inviter.post("/federation/invites", wanted))["token"]
+    await joiner.post("/federation/join", {"token": token})
+    for own, partner in ((inviter, joiner), (joiner, inviter)):
+        await own.post(f"/federation/agreements/{partner.trust_domain}/approve", {})
+
+
+async def _introduce(running: Pair) -> None:
+    """By hand: each operator carries the other's anchors and gateways over."""
+    await running.exchange()
+    for own, partner in (running.organisations, running.organisations[::-1]):
+        for gateway in (await partner.get("/federation/gateways"))["items"]:
+            node = {
+                "node_id": gateway["id"],
+                "organisation": partner.trust_domain,
+                "spiffe_id": gateway["spiffe_id"],
+                "endpoints": [{name: gateway["ingress"][name] for name in ("host", "port")}],
+            }
+            await own.post("/federation/nodes", node)
 
 
 async def _passes(running: Pair) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from control_plane.app.demo.organisation import Organisation
+from control_plane.app.demo.organisation import Organisation, eventually
 from tests.e2e.conftest import room
 from tests.e2e.pair import Pair, change_anchors, pair
 
@@ -80,3 +80,42 @@ async def anchors(organisation: Organisation) -> list[str]:
         one["anchors"] for one in bundles if one["organisation"] == organisation.trust_domain
     )
     return found
+
+
+async def test_anchors_change_by_what_the_partners_control_plane_says_and_nobody_confirms_anything() -> None:
+    with room() as directory:
+        async with pair(directory, SETTINGS, joined=True) as joined:
+            own, partner = joined.organisations
+            before = await anchors(own)
+            async with joined.load() as load:
+                await own.post("/federation/rotation", {})
+                await eventually("the change of anchors to end", lambda: finished(own), within=90)
+                held = await eventually("the partner to drop the old one", lambda: held_alike(own, partner))
+            after = await anchors(own)
+            actions = await audited(own)
+
+    assert load.failed == 0, load.outcomes
+    assert load.requests > 500
+    assert len(before) == len(after) == 1
+    assert before != after
+    assert held
+    assert "rotation.confirm" not in actions
+    assert actions[-1] == "rotation.finished"
+
+
+async def finished(organisation: Organisation) -> bool:
+    """Whether no change of anchors is under way (any more)."""
+    return not (await organisation.get("/federation/rotation"))["phase"]
+
+
+async def held_alike(own: Organisation, partner: Organisation) -> bool:
+    """Whether the partner holds the anchors that we publish, and no others."""
+    held = (await partner.get("/federation/bundles"))["items"]
+    theirs = next(one["anchors"] for one in held if one["organisation"] == own.trust_domain)
+    return bool(theirs == await anchors(own))
+
+
+async def audited(organisation: Organisation) -> list[str]:
+    """What was done about the rotation, the first first."""
+    rows = (await organisation.get("/audit/events", limit="500", event_type="operator_action"))["items"]
+    return [row["action"] for row in reversed(rows) if row["action"].startswith("rotation.")]

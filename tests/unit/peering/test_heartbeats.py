@@ -46,7 +46,7 @@ class World:
             objects=self.objects,
             partners=self.partners,
             recorder=Recorder(self.audit, own=own.name, now=lambda: self.now),
-            unknown_issuer=self._unknown,
+            fetch_soon=self._unknown,
         )
 
     async def _unknown(self, organisation: TrustDomain) -> None:
@@ -72,9 +72,9 @@ def world(luebeck: Organisation) -> World:
     return World(luebeck)
 
 
-def beat(sender: Organisation, sequence: int = 1, view: View = PAUSED) -> bytes:
+def beat(sender: Organisation, sequence: int = 1, view: View = PAUSED, *, bundle: int = 0) -> bytes:
     envelope = transcript.envelope(expected(sender.name, LUEBECK, purpose="heartbeat"), NOW)
-    return sender.seal(Heartbeat(envelope, sequence, view))
+    return sender.seal(Heartbeat(envelope, sequence, view, bundle))
 
 
 @pytest.mark.parametrize("state", [AgreementState.PENDING, AgreementState.TRUSTED])
@@ -160,3 +160,23 @@ async def test_a_sequence_that_no_database_holds_is_refused(
     forged = jws.seal(payload, Heartbeat.TYP, key=visby.key, chain=visby.chain)
 
     assert await world.refused(forged) == ("malformed_message", "malformed_message")
+
+
+async def test_who_says_that_its_bundle_is_newer_is_asked_for_it_and_not_all_the_time(
+    world: World, visby: Organisation
+) -> None:
+    await world.agree(visby)
+    held = visby.bundle.sequence
+
+    async def told(sequence: int, bundle: int) -> int:
+        await world.hearing.hear(beat(visby, sequence, bundle=bundle), CALLER)
+        return len(world.unknown)
+
+    same = await told(1, held)
+    newer = [await told(2, held + 1), await told(3, held + 1)]
+    newest = await told(4, held + 2)
+    world.now += timedelta(seconds=61)
+    later = await told(5, held + 2)
+
+    assert (same, newer, newest, later) == (0, [1, 1], 2, 3)
+    assert set(world.unknown) == {visby.name}
