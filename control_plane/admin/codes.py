@@ -46,6 +46,12 @@ REQUEST: dict[str, Code] = {
     "peering_off": Code(
         409, "This control plane does not speak with partners", "start it with --peering-listen"
     ),
+    "discovered_node": Code(
+        409,
+        "Only sources speak of this node",
+        "add it with `proxenia node add` to say something about it yourself; `node drain` works without",
+    ),
+    "discovery_off": Code(409, "This control plane does not look for nodes", "see its settings"),
     "still_referenced": Code(409, "Something else still names it", "remove what names it first"),
     "no_gateway": Code(409, "No gateway is connected", "start one with `proxenia gateway run`"),
     "bad_transition": Code(
@@ -87,6 +93,9 @@ RULES: dict[str, Code] = {
     "unknown_field": Code(422, "A field means nothing here", "check its spelling, or remove it"),
     "missing_field": Code(422, "A field is missing", "add it"),
     "wrong_type": Code(422, "A value is of the wrong JSON type", _VALUE),
+    "unknown_source": Code(
+        422, "No source is called so", "`proxenia discover --sources` lists those that there are"
+    ),
     "bad_choice": Code(422, "A value is not one of those possible", _VALUE),
     "empty_bulk": Code(422, "There is no line in the body", "send one JSON object a line"),
     "duplicate_line": Code(422, "Two lines are about the same object", "keep one of them"),

@@ -8,9 +8,11 @@ from control_plane.admin.node_ids import NodeIds
 from control_plane.admin.tokens import TokenFile
 from control_plane.model.change import Kind
 from control_plane.model.identity import TrustDomain
+from control_plane.model.problem import Problem
 from control_plane.ports.audit import AuditStore
 from control_plane.ports.certificates import Expiries, Rotations
 from control_plane.ports.deliveries import DeliveryLog
+from control_plane.ports.discovery import Sources
 from control_plane.ports.fitness import Fitness
 from control_plane.ports.isolation import IsolationCheck
 from control_plane.ports.objects import Objects
@@ -42,6 +44,15 @@ class AuditParts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DiscoveryParts:
+    """The sources of discovery: how they fare, which are configured, and who contradicts whom."""
+
+    sources: Sources
+    names: tuple[str, ...]
+    conflicts: Callable[[], tuple[Problem, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dependencies:
     """Everything that a handler may use.
 
@@ -64,6 +75,7 @@ class Dependencies:
     rotations: Rotations | None = None
     peering: PeeringParts | None = None  # None: no peering endpoint is set
     audits: AuditParts | None = None  # None, too
+    discovery: DiscoveryParts | None = None
     isolation: IsolationCheck | None = None
     fitness: Fitness | None = None  # None: nothing is seen of nodes
     now: Callable[[], datetime] = _now

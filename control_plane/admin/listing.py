@@ -56,13 +56,15 @@ async def read_page(objects: Objects, kind: Kind, query: PageQuery) -> tuple[lis
     return shown, shown[-1].key if len(found) > len(shown) else None
 
 
-async def every(objects: Objects, kind: Kind, *, organisation: str = "") -> AsyncIterator[Stored]:
-    """All objects of a kind, a bounded number at a time."""
-    after = ""
+async def every(
+    objects: Objects, kind: Kind, *, after: str = "", organisation: str = "", step: int = _STEP
+) -> AsyncIterator[Stored]:
+    """All objects of a kind (with keys after ``after``), a bounded number at a time."""
+    step = min(step, _STEP)
     while True:
-        found = await objects.page(kind, after=after, limit=_STEP, organisation=organisation)
+        found = await objects.page(kind, after=after, limit=step, organisation=organisation)
         for stored in found:
             yield stored
-        if len(found) < _STEP:
+        if len(found) < step:
             return
         after = found[-1].key

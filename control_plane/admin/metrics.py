@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from control_plane.admin import reconciliations
+from control_plane.admin import discovery, reconciliations
 from control_plane.admin.circuits import families
 from control_plane.admin.gateways import by_gateway, deliveries_view
 from control_plane.admin.listing import every
@@ -150,7 +150,15 @@ async def broken(call: Call) -> Sequence[Family]:
     return families(call)
 
 
-METERS: tuple[Meter, ...] = (state, gateways, partners, ending, broken, reconciliations.meter)
+METERS: tuple[Meter, ...] = (
+    state,
+    gateways,
+    partners,
+    ending,
+    broken,
+    reconciliations.meter,
+    discovery.meter,
+)
 
 
 @route(Operation("GET", PATH, Nothing, str, "Metrics in Prometheus' text format", produces=metrics.TEXT))

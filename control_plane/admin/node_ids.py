@@ -30,6 +30,8 @@ class NodeIds:
         if wanted not in self._keys:
             if len(self._keys) > _KNOWN:
                 self._keys.clear()
-            async for stored in every(objects, Kind.NODE):
-                self._keys[node_uuid(stored.key)] = stored.key
+            for kind in (Kind.NODE, Kind.SIGHTING):
+                async for stored in every(objects, kind):
+                    key = stored.key.partition(" ")[0]  # a sighting's begins with that of its node
+                    self._keys[node_uuid(key)] = key
         return self._keys.get(wanted, text)

@@ -1,18 +1,23 @@
 """A node as the API shows it: what the operator said, what was decided about it, null for what is unknown."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.node_ids import node_uuid
-from control_plane.admin.stored import value_of
+from control_plane.admin.operation import Call, Reply
+from control_plane.admin.spoken import Spoken, States, last_seen, spoken_of, status_of
+from control_plane.admin.stored import read_back, value_of
 from control_plane.model.agreement import Agreement, AgreementState
 from control_plane.model.change import Kind
+from control_plane.model.health import Finding
 from control_plane.model.identity import TrustDomain
-from control_plane.model.node import Endpoint, Node, NodeStatus
-from control_plane.ports.objects import Objects, Stored
+from control_plane.model.node import Endpoint, NodeStatus
+from control_plane.ports.objects import Objects
+
+_NOTHING = "nothing_seen"  # what gateways find of a node that nothing was sent to
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +55,14 @@ class NodeView:
     problem: ProblemView | None
 
 
-def node_view(stored: Stored, deps: Dependencies, *, trust: AgreementState) -> NodeView:
-    """What is known of a stored node."""
-    node = value_of(stored, Node)
-    problem = deps.overview.admission(stored.key)
-    finding = deps.fitness.finding(stored.key) if deps.fitness else None
+def node_view(spoken: Spoken, deps: Dependencies, *, trust: AgreementState, states: States) -> NodeView:
+    """What is known of a node."""
+    node, merged = spoken.node, spoken.merged
+    problem = deps.overview.admission(spoken.key)
+    finding = deps.fitness.finding(spoken.key) if deps.fitness else None
+    status, reason = _status(finding, spoken, states)
     return NodeView(
-        id=node_uuid(stored.key),
+        id=node_uuid(spoken.key),
         node_id=node.node_id,
         name=node.name,
         organisation=node.organisation,
@@ -64,19 +70,33 @@ def node_view(stored: Stored, deps: Dependencies, *, trust: AgreementState) -> N
         endpoints=node.endpoints,
         enabled=node.enabled,
         trust_level=trust,
-        status=finding.status if finding else NodeStatus.UNKNOWN,
-        status_reason=finding.reason if finding else "nothing_seen",
+        status=status,
+        status_reason=reason,
         rate_limit_per_hour=node.rate_limit_per_hour,
         metadata=node.metadata,
-        sources=("manual",),
-        discovered_at=None,
-        last_seen=None,
+        sources=merged.sources,
+        discovered_at=min((held.since for held in spoken.held), default=None),
+        last_seen=last_seen(spoken, states),
         trusted_since=None,
-        created_at=stored.created_at,
-        updated_at=stored.updated_at,
-        revision=stored.revision,
+        created_at=min(stored.created_at for stored in spoken.stored),
+        updated_at=max(stored.updated_at for stored in spoken.stored),
+        revision=spoken.revision,
         problem=ProblemView(problem.code, problem.detail, problem.hint) if problem else None,
     )
+
+
+def _status(finding: Finding | None, spoken: Spoken, states: States) -> tuple[NodeStatus, str]:
+    """What gateways find when they reach it, and where they find nothing, whether it is announced."""
+    if finding is not None and finding.reason != _NOTHING:
+        return finding.status, finding.reason
+    status = status_of(spoken, states)
+    announced = {NodeStatus.ONLINE: "announced", NodeStatus.OFFLINE: "not_announced"}
+    return status, announced.get(status, _NOTHING)
+
+
+async def states_of(deps: Dependencies) -> States:
+    """How each source fares, by name."""
+    return {state.name: state for state in await deps.discovery.sources.all()} if deps.discovery else {}
 
 
 async def trust_levels(
@@ -88,3 +108,18 @@ async def trust_levels(
         stored = await objects.get(Kind.AGREEMENT, organisation)
         levels[organisation] = value_of(stored, Agreement).state if stored else AgreementState.UNTRUSTED
     return levels
+
+
+async def node_reply(call: Call, spoken: Spoken) -> Reply:
+    """The answer that shows a node."""
+    organisation = spoken.node.organisation
+    levels = await trust_levels(call.deps.objects, [organisation])
+    view = node_view(spoken, call.deps, trust=levels[organisation], states=await states_of(call.deps))
+    return Reply(view, spoken.revision)
+
+
+async def written_node(call: Call, key: str) -> Reply:
+    """What has just been written, together with what sources say."""
+    stored = await read_back(call, Kind.NODE, key)
+    spoken = await spoken_of(call.deps.objects, key)
+    return await node_reply(call, replace(spoken, manual=stored) if spoken else Spoken(key, stored, ()))

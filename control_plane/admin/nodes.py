@@ -6,8 +6,15 @@ from typing import ClassVar
 
 from control_plane.admin.bulk import DEADLINE, Loaded, check_lines, load
 from control_plane.admin.ledger import Deed, perform
-from control_plane.admin.listing import OrganisationQuery, Page, read_page
-from control_plane.admin.node_view import NodeView, node_view, trust_levels
+from control_plane.admin.listing import OrganisationQuery, Page
+from control_plane.admin.node_view import (
+    NodeView,
+    node_reply,
+    node_view,
+    states_of,
+    trust_levels,
+    written_node,
+)
 from control_plane.admin.operation import (
     API,
     JSON_LINES,
@@ -20,13 +27,13 @@ from control_plane.admin.operation import (
     route,
 )
 from control_plane.admin.references import check_unreferenced, resources_naming
-from control_plane.admin.stored import find, read_back, refuse_existing, value_of
+from control_plane.admin.spoken import find_node, find_own_entry, read_nodes
+from control_plane.admin.stored import refuse_existing, value_of
 from control_plane.admin.tokens import Role
 from control_plane.model.change import Kind
 from control_plane.model.identity import SpiffeId, TrustDomain
 from control_plane.model.node import Endpoint, Node
 from control_plane.model.problem import InvalidValueError
-from control_plane.ports.objects import Stored
 
 NODES = f"{API}/federation/nodes"
 NODE = NODES + "/{key}"
@@ -56,23 +63,14 @@ def _check_partner(own: TrustDomain, node: Node) -> None:
         raise InvalidValueError("own_node", f"expected a partner's node, got {node.key} of this organisation")
 
 
-async def _stored(call: Call) -> Stored:
-    return await find(call, Kind.NODE, await call.deps.node_ids.key_of(call.path["key"], call.deps.objects))
-
-
-async def _reply(call: Call, stored: Stored) -> Reply:
-    organisation = value_of(stored, Node).organisation
-    levels = await trust_levels(call.deps.objects, [organisation])
-    return Reply(node_view(stored, call.deps, trust=levels[organisation]), stored.revision)
-
-
 @route(Operation("GET", NODES, OrganisationQuery, Page[NodeView], "Nodes, by key"))
 async def list_nodes(call: Call, query: OrganisationQuery) -> Reply:
     """One page."""
-    page, following = await read_page(call.deps.objects, Kind.NODE, query)
-    levels = await trust_levels(call.deps.objects, (value_of(node, Node).organisation for node in page))
+    page, following = await read_nodes(call.deps.objects, query)
+    states = await states_of(call.deps)
+    levels = await trust_levels(call.deps.objects, (one.node.organisation for one in page))
     views = tuple(
-        node_view(node, call.deps, trust=levels[value_of(node, Node).organisation]) for node in page
+        node_view(one, call.deps, trust=levels[one.node.organisation], states=states) for one in page
     )
     return Reply(Page(views, following))
 
@@ -80,7 +78,7 @@ async def list_nodes(call: Call, query: OrganisationQuery) -> Reply:
 @route(Operation("GET", NODE, Nothing, NodeView, "One node, by node_id@organisation or by its UUID"))
 async def show_node(call: Call, _: Nothing) -> Reply:
     """One node."""
-    return await _reply(call, await _stored(call))
+    return await node_reply(call, await find_node(call))
 
 
 @route(Operation("POST", NODES, Node, NodeView, "Add a partner's node", role=Role.OPERATOR, status=201))
@@ -89,7 +87,7 @@ async def add_node(call: Call, node: Node) -> Reply:
     _check_partner(call.deps.own, node)
     await refuse_existing(call, Kind.NODE, node.key)
     await perform(call, [Deed("create", Kind.NODE, node.key, node)])
-    reply = await _reply(call, await read_back(call, Kind.NODE, node.key))
+    reply = await written_node(call, node.key)
     return replace(reply, location=f"{NODES}/{node.key}")
 
 
@@ -115,16 +113,16 @@ async def import_nodes(call: Call, lines: tuple[Line[Node], ...]) -> Reply:
 @route(Operation("PATCH", NODE, NodePatch, NodeView, "Change some fields of a node", role=Role.OPERATOR))
 async def edit_node(call: Call, patch: NodePatch) -> Reply:
     """Change what is given."""
-    stored = await _stored(call)
+    stored = await find_own_entry(call)
     changed = patch.of(value_of(stored, Node))
     await perform(call, [Deed("edit", Kind.NODE, stored.key, changed, stored)])
-    return await _reply(call, await read_back(call, Kind.NODE, stored.key))
+    return await written_node(call, stored.key)
 
 
 @route(Operation("DELETE", NODE, Nothing, None, "Remove a node", role=Role.OPERATOR, status=204))
 async def remove_node(call: Call, _: Nothing) -> Reply:
     """Remove one that no resource names."""
-    stored = await _stored(call)
+    stored = await find_own_entry(call)
     check_unreferenced(stored.key, await resources_naming(call.deps.objects, value_of(stored, Node)))
     deeds = [Deed("remove", Kind.NODE, stored.key, None, stored)]
     if steering := await call.deps.objects.get(Kind.STEERING, stored.key):

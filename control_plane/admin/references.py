@@ -11,6 +11,7 @@ from control_plane.admin.problems import ApiError
 from control_plane.admin.stored import value_of
 from control_plane.model.change import Kind
 from control_plane.model.grant import Grant
+from control_plane.model.held import Held
 from control_plane.model.identity import TrustDomain
 from control_plane.model.node import Node
 from control_plane.model.problem import InvalidValueError
@@ -50,6 +51,10 @@ async def known_nodes(objects: Objects, organisations: Iterable[TrustDomain]) ->
             node = value_of(stored, Node)
             if node.organisation in known:
                 known[node.organisation].add(node.node_id)
+        async for stored in every(objects, Kind.SIGHTING, organisation=organisation):
+            held = value_of(stored, Held)
+            if held.organisation in known:
+                known[held.organisation].add(held.sighting.node_id)
     return known
 
 

@@ -11,9 +11,10 @@ from typing import ClassVar
 
 from control_plane.admin.agreement_rules import Occasion, with_cut
 from control_plane.admin.ledger import Deed, perform
-from control_plane.admin.node_view import NodeView, node_view, trust_levels
+from control_plane.admin.node_view import NodeView, node_reply, written_node
 from control_plane.admin.operation import API, Call, Operation, Reply, Route, route
 from control_plane.admin.problems import ApiError
+from control_plane.admin.spoken import find_node
 from control_plane.admin.stored import find, read_back, value_of
 from control_plane.admin.tokens import Role
 from control_plane.admin.views import AgreementView, CutView, RevocationView, agreement_view, cut_view
@@ -75,23 +76,19 @@ def _node_route(verb: str, summary: str, change: Callable[[Call, Agreement, Node
 
     @route(operation)
     async def run(call: Call, given: Why) -> Reply:
-        key = await call.deps.node_ids.key_of(call.path["key"], call.deps.objects)
-        stored = await find(call, Kind.NODE, key)
-        node = value_of(stored, Node)
+        spoken = await find_node(call)
+        node, stored = spoken.node, spoken.manual
         held = await call.deps.objects.get(Kind.AGREEMENT, node.organisation)
         agreement = value_of(held, Agreement) if held else Agreement(node.organisation)
         after = _explained(change(call, agreement, node), given)
         enabled = node.spiffe_id not in after.revoked_identities
-        await perform(
-            call,
-            [
-                Deed(verb, Kind.NODE, stored.key, replace(node, enabled=enabled), stored),
-                Deed(f"{verb}-node", Kind.AGREEMENT, node.organisation, after, held),
-            ],
-        )
-        written = await read_back(call, Kind.NODE, stored.key)
-        levels = await trust_levels(call.deps.objects, [node.organisation])
-        return Reply(node_view(written, call.deps, trust=levels[node.organisation]), written.revision)
+        deeds = [Deed(f"{verb}-node", Kind.AGREEMENT, node.organisation, after, held)]
+        if stored is None:  # only sources speak of it: there is nothing of ours to switch off
+            await perform(call, deeds)
+            return await node_reply(call, spoken)
+        switched = replace(value_of(stored, Node), enabled=enabled)
+        await perform(call, [Deed(verb, Kind.NODE, stored.key, switched, stored), *deeds])
+        return await written_node(call, stored.key)
 
     return run
 

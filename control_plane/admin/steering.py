@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from control_plane.admin.ledger import Deed, perform
 from control_plane.admin.operation import API, Call, Operation, Reply, Route, route
 from control_plane.admin.revocations import Why
-from control_plane.admin.stored import find, read_back, value_of
+from control_plane.admin.spoken import find_node
+from control_plane.admin.stored import read_back, value_of
 from control_plane.admin.tokens import Role
 from control_plane.model.change import Kind
-from control_plane.model.node import Node
 from control_plane.model.steering import Steering
 
 NODE = f"{API}/federation/nodes/{{key}}"
@@ -33,8 +33,7 @@ def _decision(path: str, summary: str, change: Callable[[Steering, float], Steer
 
     @route(operation)
     async def run(call: Call, given: Why) -> Reply:
-        key = await call.deps.node_ids.key_of(call.path["key"], call.deps.objects)
-        node = value_of(await find(call, Kind.NODE, key), Node)
+        node = (await find_node(call)).node
         held = await call.deps.objects.get(Kind.STEERING, node.key)
         before = value_of(held, Steering) if held else Steering(node.node_id, node.organisation)
         now = call.deps.now().timestamp()

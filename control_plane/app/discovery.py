@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from control_plane.admin.dependencies import DiscoveryParts
 from control_plane.app.settings import Settings
 from control_plane.app.source_settings import words
 from control_plane.app.sources import sources_of
@@ -22,30 +23,31 @@ class Discovery:
     """What runs beside the rest; without sources it only withdraws what former ones said."""
 
     watch: Watch
+    parts: DiscoveryParts  # what the admin API uses
 
     @classmethod
     def of(
         cls, settings: Settings, database: Database, federator: Federator, *, now: Callable[[], datetime]
     ) -> "Discovery":
         """Put together; nothing runs yet."""
-        return cls(
-            Watch(
-                sources_of(settings),
-                Needs(
-                    objects=database.objects,
-                    sources=database.sources,
-                    claims=Claims(database.audit, own=settings.trust_domain, now=now),
-                    rules=_Rulebook(settings, federator),
-                    aging=Aging(
-                        keep=settings.discovery_keep_seconds,
-                        offline=settings.discovery_offline_seconds,
-                        blind=settings.discovery_blind_seconds,
-                    ),
-                    now=now,
+        watch = Watch(
+            sources_of(settings),
+            Needs(
+                objects=database.objects,
+                sources=database.sources,
+                claims=Claims(database.audit, own=settings.trust_domain, now=now),
+                rules=_Rulebook(settings, federator),
+                aging=Aging(
+                    keep=settings.discovery_keep_seconds,
+                    offline=settings.discovery_offline_seconds,
+                    blind=settings.discovery_blind_seconds,
                 ),
-                singleton=database.singleton,
-            )
+                now=now,
+            ),
+            singleton=database.singleton,
         )
+        parts = DiscoveryParts(sources=database.sources, names=watch.names, conflicts=federator.conflicts)
+        return cls(watch, parts)
 
     async def run(self) -> None:
         """Until cancelled."""

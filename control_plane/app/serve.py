@@ -154,6 +154,7 @@ class Parts:
             rotations=self.rotating,
             peering=self.partnership.parts if self.partnership else None,
             audits=self.partnership.audits if self.partnership else None,
+            discovery=self.discovery.parts,
             isolation=Isolation(
                 own=self.settings.trust_domain, overlay=self.loop.overlay, busy=asyncio.Lock()
             ),

@@ -15,6 +15,7 @@ from control_plane.cli.bundles import bundle
 from control_plane.cli.certificates import cert
 from control_plane.cli.check import check
 from control_plane.cli.circuits import circuit
+from control_plane.cli.discovery import discover
 from control_plane.cli.gateways import gateway
 from control_plane.cli.grants import grant
 from control_plane.cli.groups import group
@@ -67,6 +68,6 @@ gateway.add_command(issue)
 for _command in (
     *(up, serve, gateway, demo, status, check),
     *(invite, join, partner),
-    *(node, circuit, resource, group, grant, agreement, bundle, cert, audit, token, version),
+    *(discover, node, circuit, resource, group, grant, agreement, bundle, cert, audit, token, version),
 ):
     main.add_command(_command)

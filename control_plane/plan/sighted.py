@@ -50,9 +50,13 @@ class Sighted:
         """The keys of nodes of this organisation that sources speak of."""
         return self._of.of(organisation)
 
-    def merged(self, key: str, *, discovered: bool = True) -> Merged:
-        """The node as everybody together describes it, or the operator alone."""
-        return merge(self._manual.get(key), self._held.get(key, {}).values() if discovered else ())
+    def manual(self, key: str) -> Node | None:
+        """The node as the operator alone describes it."""
+        return self._manual.get(key)
+
+    def merged(self, key: str) -> Merged:
+        """The node as everybody together describes it."""
+        return merge(self._manual.get(key), self._held.get(key, {}).values())
 
     def note(self, key: str, organisation: TrustDomain, conflict: Problem | None) -> bool:
         """Remember who contradicts; whether that is news."""

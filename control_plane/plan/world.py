@@ -160,9 +160,9 @@ class World:
         configuration is ever made of it.
         """
         organisation = TrustDomain(key.partition("@")[2])
-        merged = self.sighted.merged(key, discovered=organisation in self.agreements)
-        self._node(key, merged.node, dirty)
-        if self.sighted.note(key, organisation, merged.conflict):
+        merged, offered = self.sighted.merged(key), organisation in self.agreements
+        self._node(key, merged.node if offered else self.sighted.manual(key), dirty)
+        if self.sighted.note(key, organisation, merged.conflict) and offered:
             dirty.add(Unit(UnitKind.PARTNER, organisation))
 
     def _node(self, key: str, new: Node | None, dirty: set[Unit]) -> None:

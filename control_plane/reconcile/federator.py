@@ -94,6 +94,10 @@ class Federator:
         agreements = self._world.agreements.values()
         return {agreement.organisation: agreement.cut for agreement in agreements if agreement.cut}
 
+    def conflicts(self) -> tuple[Problem, ...]:
+        """Nodes of whose identity sources say different things, whether they are offered or not."""
+        return self._world.sighted.all_conflicts()
+
     def named(self) -> frozenset[TrustDomain]:
         """The organisations that the operator has named, by an agreement."""
         return frozenset(map(TrustDomain, self._world.agreements))

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from control_plane.admin.app import create_app
-from control_plane.admin.dependencies import AuditParts, Dependencies, PeeringParts
+from control_plane.admin.dependencies import AuditParts, Dependencies, DiscoveryParts, PeeringParts
 from control_plane.admin.serve import Serving, serve_admin
 from control_plane.admin.tokens import Role, TokenFile, new_token
 from control_plane.model.change import Kind
@@ -30,6 +30,7 @@ from control_plane.trust.bundles import PartnerBundles
 from tests.fakes.audit import FakeAudit
 from tests.fakes.certificates import FakeExpiries, FakeRotations
 from tests.fakes.deliveries import FakeDeliveries
+from tests.fakes.discovery import FakeSources
 from tests.fakes.fitness import FakeFitness
 from tests.fakes.objects import FakeObjects
 from tests.fakes.peering import FakeBundleStates, FakeSingleton
@@ -74,6 +75,8 @@ class World:
     deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
     overview: FakeOverview = field(default_factory=FakeOverview)
     reconciling: FakeReconciling = field(default_factory=FakeReconciling)
+    sources: FakeSources = field(default_factory=FakeSources)
+    conflicts: tuple[Problem, ...] = ()
     waiting: tuple[str, ...] = ()
     expiries: FakeExpiries = field(default_factory=FakeExpiries)
     rotations: FakeRotations | None = field(default_factory=FakeRotations)
@@ -106,6 +109,11 @@ class World:
             fitness=self.fitness,
             peering=self.peering,
             audits=AuditParts(reconciling=self.reconciling, reports=self.reconciling.reports),
+            discovery=DiscoveryParts(
+                sources=self.sources,
+                names=("consul", "dns-sd:luebeck.example"),
+                conflicts=lambda: self.conflicts,
+            ),
         )
 
     @property
