@@ -16,6 +16,10 @@ from control_plane.model.node import Endpoint
 from control_plane.model.problem import Problem
 from control_plane.model.resource import Resource
 
+DENY_DEFAULT = "deny:default"  # policy ids of refusals; a grant's id has no colon
+DENY_CAPABILITY = "deny:capability"
+DENY_CERTIFICATE = "deny:certificate"  # revoked by us
+
 
 class UnitKind(StrEnum):
     """The kinds of units; a unit is planned and translated on its own."""

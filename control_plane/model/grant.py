@@ -1,11 +1,12 @@
 """Who may use which of our resources. Deny is the default; a grant only ever allows."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
+from control_plane.model.conditions import Conditions
 from control_plane.model.identity import ObjectId, ResourceName, SpiffeId, TrustDomain, shown
-from control_plane.model.node import MAX_TEXT
+from control_plane.model.node import MAX_TEXT, check_text
 from control_plane.model.problem import InvalidValueError
 
 _METHOD = re.compile(r"[A-Z]{1,16}\Z")
@@ -66,12 +67,17 @@ class Grant:
     capabilities: tuple[Capability, ...] = ()
     enabled: bool = True
     shadow: bool = False
+    conditions: Conditions = field(default_factory=Conditions)
+    approved_by: str = ""  # who gave the approval that the conditions name
 
     def __post_init__(self) -> None:
         if self.subject.startswith("spiffe://"):
             SpiffeId.check(self.subject.removesuffix("/*"))
         else:
             TrustDomain.check(self.subject)
+        check_text("who approved", self.approved_by)
+        if self.approved_by and self.conditions.approval is None:
+            raise InvalidValueError("bad_approval", "expected an approval's name in the conditions, got none")
         if len(self.capabilities) > MAX_CAPABILITIES:
             raise InvalidValueError("too_many_capabilities", f"expected at most {MAX_CAPABILITIES}")
 

@@ -52,7 +52,12 @@ def plan_export(world: World, name: str) -> tuple[Export | None, tuple[Problem, 
 
 
 def _in_force(world: World, grant: Grant) -> bool:
-    return grant.enabled and grant.organisation != world.own and world.open(grant.organisation)
+    return (
+        grant.enabled
+        and grant.organisation != world.own
+        and world.open(grant.organisation)
+        and world.timetable.in_force(grant)
+    )
 
 
 def _rows(

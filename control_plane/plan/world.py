@@ -21,6 +21,7 @@ from control_plane.model.problem import Problem
 from control_plane.model.resource import Resource
 from control_plane.model.steering import Steering
 from control_plane.plan.admit import admit, closed_because
+from control_plane.plan.conditions import Timetable
 from control_plane.plan.facts import carried, denied, put, served
 from control_plane.plan.index import Index
 from control_plane.plan.lists import Judge, Lists, as_it_is
@@ -56,6 +57,7 @@ class World:
         self.epoch = 0  # how often connections had to be cut: all agreements' together
         self.catalogue = Catalogue()
         self.grant_book = GrantBook()
+        self.timetable = Timetable()
 
     def counts(self) -> dict[Kind, int]:
         """How many objects of each kind there are."""
@@ -81,8 +83,8 @@ class World:
         return dirty
 
     def move(self, now: datetime) -> set[Unit]:
-        """Go to another time; the units of partners whose revocation lists count otherwise then."""
-        dirty: set[Unit] = set()
+        """Go to another time; the units whose revocation lists or grants count otherwise then."""
+        dirty = {Unit(UnitKind.EXPORT, name) for name in self.timetable.move(now.timestamp())}
         for organisation in self.lists.move(now):
             dirty.add(Unit(UnitKind.PARTNER, organisation))
             dirty.update(Unit(UnitKind.EXPORT, name) for name in self.grant_book.resources_of(organisation))
@@ -258,6 +260,7 @@ class World:
     def _grant(self, key: str, new: Grant | None, dirty: set[Unit]) -> None:
         old = self.grants.get(key)
         put(self.grants, key, new)
+        self.timetable.put(key, new)
         if old is not None:
             self.grant_book.discard(old)
             dirty.add(Unit(UnitKind.EXPORT, old.resource))

@@ -112,7 +112,7 @@ class Federator:
 
     def due(self, now: datetime) -> bool:
         """Whether anything counts otherwise at ``now``, so that it has to be applied without a change."""
-        return self._world.lists.due(now)
+        return self._world.lists.due(now) or self._world.timetable.due(now.timestamp())
 
     def apply(self, change: Change, *, now: datetime | None = None) -> Publication:
         """Take over ``change`` and return what is different; the first time also what never changes."""

@@ -18,14 +18,10 @@ from xds.core.v3 import extension_pb2
 from xds.type.matcher.v3 import matcher_pb2
 from xds.type.v3 import typed_struct_pb2
 
+from control_plane.model.authorization import CALL
 from control_plane.model.tuning import Tuning
 from control_plane.translate.names import MCP_FILTER
 from control_plane.translate.parts import packed
-
-BASE_METHODS = ("initialize", "notifications/initialized", "ping", "tools/list")
-"""What a session needs, whatever tools it may call (Model Context Protocol, lifecycle and tools)."""
-
-CALL = "tools/call"
 
 _Predicate = matcher_pb2.Matcher.MatcherList.Predicate
 _TYPE = "type.googleapis.com/envoy.extensions.filters.http.mcp.v3.Mcp"

@@ -17,7 +17,8 @@ from google.protobuf.message import Message
 from xds.core.v3 import extension_pb2
 from xds.type.matcher.v3 import matcher_pb2, string_pb2
 
-from control_plane.model.federation import Policy
+from control_plane.model.authorization import BASE_METHODS
+from control_plane.model.federation import DENY_CAPABILITY, DENY_CERTIFICATE, DENY_DEFAULT, Policy
 from control_plane.model.grant import Capability
 from control_plane.model.identity import SpiffeId, TrustDomain
 from control_plane.translate import mcp
@@ -26,9 +27,6 @@ from control_plane.translate.parts import packed, serialised
 from control_plane.translate.wire import delimited
 
 PER_ROUTE = "envoy.filters.http.rbac"
-DENY_DEFAULT = "deny:default"  # policy ids of refusals; a grant's id has no colon
-DENY_CAPABILITY = "deny:capability"
-DENY_CERTIFICATE = "deny:certificate"  # revoked by us
 
 # Field numbers of xds.type.matcher.v3 and of the filter; a test holds them against the descriptors.
 MAP_ENTRIES = 1  # Matcher.MatcherTree.MatchMap.map
@@ -171,7 +169,7 @@ def _session_with(tools: Sequence[str]) -> _Predicate:
     return _any_of(
         [
             mcp.calls(tools),
-            *(mcp.says(method) for method in mcp.BASE_METHODS),
+            *(mcp.says(method) for method in BASE_METHODS),
             _Predicate(and_matcher=_Predicate.PredicateList(predicate=stream)),
             _header(":method", string_pb2.StringMatcher(exact="DELETE")),
         ]

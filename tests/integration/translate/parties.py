@@ -102,7 +102,7 @@ async def parties(
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="px-")))
         service = Service()
-        service.port = await stack.enter_async_context(_serving(service))
+        service.port = await stack.enter_async_context(serving(service))
         ours, theirs = Authority(CALLER), Authority(SERVER)
         rest = Authority(OTHER)
         values, envoys = list(more), {}
@@ -125,7 +125,7 @@ async def parties(
 
 
 @asynccontextmanager
-async def _serving(service: Service) -> AsyncIterator[int]:
+async def serving(service: Service) -> AsyncIterator[int]:
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", service.answer)
     runner = web.AppRunner(app)

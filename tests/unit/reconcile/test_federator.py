@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from control_plane.model.agreement import Agreement, AgreementState
 from control_plane.model.bundle import Bundle
 from control_plane.model.change import Change, Item, Kind, Value
+from control_plane.model.conditions import moment
 from control_plane.model.grant import Grant
 from control_plane.model.identity import ObjectId, ResourceName, TrustDomain
 from control_plane.model.node import Endpoint, Node
@@ -19,7 +20,7 @@ from control_plane.model.xds import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET
 from control_plane.ports.publisher import Name, Publication
 from control_plane.reconcile.federator import Federator
 from tests.golden.world import BREMEN, HAMBURG, LUEBECK, items, node, open_federation
-from tests.unit.reconcile.worlds import Board, changes, from_nothing
+from tests.unit.reconcile.worlds import HOUR, Board, changes, from_nothing
 
 
 def started(*values: Value) -> Federator:
@@ -45,11 +46,11 @@ def test_any_sequence_of_changes_equals_starting_from_nothing(
     final: dict[tuple[Kind, str], Item] = {}
 
     for number, step in enumerate(sequence):
-        board.publish(federator.apply(Change(number, tuple(step))))
+        board.publish(federator.apply(Change(number, tuple(step)), now=moment(number * HOUR)))
         final |= {(item.kind, item.key): item for item in step}
     shuffled = [item for item in final.values() if item.value is not None]
     random.shuffle(shuffled)
-    expected, fresh = from_nothing(shuffled)
+    expected, fresh = from_nothing(shuffled, now=moment((len(sequence) - 1) * HOUR))
 
     assert board.resources == expected
     assert federator.problems == fresh.problems

@@ -1,20 +1,24 @@
 """The loop publishes everything first, follows, and survives a store that is away."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from typing import Self
 
 import pytest
 
 from control_plane.model.agreement import Agreement, AgreementState
 from control_plane.model.change import Change, Value
+from control_plane.model.conditions import Conditions, moment
+from control_plane.model.grant import Grant
 from control_plane.model.identity import ObjectId, ResourceName
 from control_plane.model.node import Endpoint
 from control_plane.model.resource import Resource
 from control_plane.model.tuning import Tuning
-from control_plane.model.xds import ENDPOINTS
+from control_plane.model.xds import ENDPOINTS, ROUTES
 from control_plane.ports.objects import Write
 from control_plane.ports.overview import Overview
+from control_plane.ports.publisher import Name
 from control_plane.reconcile.federator import Federator
 from control_plane.reconcile.loop import Loop
 from tests.fakes.objects import FakeObjects
@@ -31,10 +35,10 @@ async def write(objects: FakeObjects, *values: Value) -> int:
 class Running:
     """A loop over an in-memory store, in a task of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.objects = FakeObjects()
         self.board = Board()
-        self.loop = Loop(self.objects, self.board, Federator(BREMEN, Tuning()))
+        self.loop = Loop(self.objects, self.board, Federator(BREMEN, Tuning()), clock=clock)
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -151,3 +155,21 @@ async def test_it_answers_what_the_overview_asks() -> None:
     assert admitted is None
     assert held is not None
     assert overview.revision == 1
+
+
+async def test_what_time_alone_changes_is_published_at_its_time() -> None:
+    clock = asyncio.get_running_loop().time
+    begins = clock() + 60
+    hours = Conditions(begins=moment(begins), ends=moment(begins + 60))
+    running = Running(clock=lambda: moment(clock()))
+    grant = Grant(ObjectId("later"), ResourceName("idle"), LUEBECK, conditions=hours)
+    await write(running.objects, *open_federation(), grant)
+
+    async with running:
+        await running.loop.ready.wait()
+        sizes = []
+        for _ in range(3):
+            sizes.append(len(running.board.resources[Name(ROUTES, "ingress")].body))
+            await asyncio.sleep(61)
+
+    assert sizes[0] == sizes[2] < sizes[1]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from control_plane.model.agreement import Agreement, AgreementState, Cut
 from control_plane.model.bundle import Bundle
 from control_plane.model.change import Change, Item, Kind, Value
+from control_plane.model.conditions import Conditions, Window, moment
 from control_plane.model.gateway import Gateway
 from control_plane.model.grant import Capability, Grant
 from control_plane.model.group import Group, GroupMode
@@ -26,6 +27,9 @@ from tests.golden.world import BREMEN, HAMBURG, LUEBECK, ROSTOCK
 ORGANISATIONS = (LUEBECK, HAMBURG, LUEBECK, HAMBURG, LUEBECK, ROSTOCK, BREMEN)  # some more often than others
 
 
+HOUR = 3_600  # seconds, in a world whose time begins in 1970
+
+
 class Board:
     """What gateways would have: publications applied one after the other."""
 
@@ -42,13 +46,22 @@ class Board:
             self.resources[Name(resource.type_url, resource.name, resource.scope)] = resource
 
 
-def from_nothing(items: Iterable[Item]) -> tuple[dict[Name, XdsResource], Federator]:
+def from_nothing(
+    items: Iterable[Item], *, now: datetime | None = None
+) -> tuple[dict[Name, XdsResource], Federator]:
     """The board, and the federator, of a control plane that starts now."""
     board, federator = Board(), Federator(BREMEN, Tuning())
-    board.publish(federator.apply(Change(1, tuple(items))))
+    board.publish(federator.apply(Change(1, tuple(items)), now=now))
     return board.resources, federator
 
 
+CONDITIONS = (
+    Conditions(begins=moment(3 * HOUR)),
+    Conditions(ends=moment(4 * HOUR)),
+    Conditions(weekly=(Window((4,), "02:00", "05:00"),)),  # 1970-01-01 was a Thursday
+    Conditions(begins=moment(HOUR), ends=moment(5 * HOUR), weekly=(Window(), Window((4, 5), "03:00"))),
+    Conditions(approval=ObjectId("works-council")),
+)
 _organisations = st.sampled_from(ORGANISATIONS)
 _node_ids = st.sampled_from([ObjectId(name) for name in ("n1", "n2", "n3")])
 _names = st.sampled_from([ResourceName(name) for name in ("r1", "r2", "r3")])
@@ -116,13 +129,22 @@ def _grants(draw: st.DrawFn) -> Grant:
     organisation = draw(_organisations)
     prefix = f"spiffe://{organisation}/gateway/*"
     subject = draw(st.one_of(st.just(organisation), st.just(prefix), _identities(organisation)))
-    capability = st.builds(Capability, st.sampled_from([(), ("GET",)]), st.sampled_from(["/", "/a"]))
+    capability = st.builds(
+        Capability,
+        st.sampled_from([(), ("GET",)]),
+        st.sampled_from(["/", "/a"]),
+        st.sampled_from([(), (), ("x",)]),
+    )
+    conditions = draw(st.sampled_from([Conditions(), Conditions(), *CONDITIONS]))
     return Grant(
         draw(st.sampled_from([ObjectId(name) for name in ("g1", "g2", "g3")])),
         draw(_names),
         subject,
         draw(st.lists(capability, max_size=2).map(tuple)),
         draw(st.sampled_from([True, True, False])),
+        shadow=draw(st.sampled_from([False, False, True])),
+        conditions=conditions,
+        approved_by=draw(st.sampled_from(["", "ada"])) if conditions.approval else "",
     )
 
 
