@@ -93,9 +93,9 @@ def _resources(state: GatewayState) -> list[Sample]:
 
 async def partners(call: Call) -> Sequence[Family]:
     """How long ago each partner's control plane was heard, and whether it takes what we say."""
-    if call.deps.peering is None:
-        return ()
-    views = sorted(await call.deps.peering.views.views(), key=lambda view: view.organisation)
+    peering = call.deps.peering
+    known = await peering.views.views() if peering else []
+    views = sorted(known, key=lambda view: view.organisation)
     shown = views[:MAX_PARTNERS]
     now = call.deps.now()
     heard = [(view, view.heard_at) for view in shown]

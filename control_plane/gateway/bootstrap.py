@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from control_plane.gateway.config import AgentConfig
-from control_plane.gateway.metrics_listener import admin_cluster, metrics_listener
 from control_plane.gateway.statistics import stats_config
 
 _TYPE = "type.googleapis.com/"
@@ -32,7 +31,7 @@ def bootstrap(config: AgentConfig) -> dict[str, Any]:
             "ignore_global_conn_limit": True,
         },
         "dynamic_resources": _dynamic_resources(),
-        "static_resources": _static_resources(config),
+        "static_resources": {"clusters": [_xds_cluster(config), _admin_cluster()]},
         "cluster_manager": {"outlier_detection": {"event_log_path": "log/outlier.jsonl"}},
         "stats_config": stats_config(),
         # Flushing the statistics of 10,000 clusters stalls the main thread for 0.3 s: only when one reads.
@@ -91,11 +90,15 @@ def _dynamic_resources() -> dict[str, Any]:
     }
 
 
-def _static_resources(config: AgentConfig) -> dict[str, Any]:
-    clusters = [_xds_cluster(config)]
-    if config.metrics is None:
-        return {"clusters": clusters}
-    return {"clusters": [*clusters, admin_cluster()], "listeners": [metrics_listener(config.metrics)]}
+def _admin_cluster() -> dict[str, Any]:
+    """Envoy's own admin socket, for the listener of metrics, if one comes."""
+    endpoint = {"endpoint": {"address": {"pipe": {"path": "run/admin.sock"}}}}
+    return {
+        "name": "admin",
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "load_assignment": {"cluster_name": "admin", "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }
 
 
 def _xds_cluster(config: AgentConfig) -> dict[str, Any]:

@@ -1,10 +1,11 @@
-"""The two listeners of a gateway: partners come in through one, our applications go out through the other.
+"""The listeners of a gateway: partners come in through one, our applications go out through the other.
 
-They change only when the gateway's addresses or the tuning do, or when trust was taken back. Policy is in
-routes and secrets, because a changed listener leaves open connections with the old one until they are
-drained. That is put to use, since nothing else that xDS has ends a connection or a stream within one: the
-filter chain's name carries the epoch, and after a revocation, and only then, Envoy drains all connections
-of the chain before, and cuts what is left of them when its drain time is over.
+A third, where the settings ask for it, is for metrics. They change only when the gateway's addresses or the
+tuning do, or when trust was taken back. Policy is in routes and secrets, because a changed listener leaves
+open connections with the old one until they are drained. That is put to use, since nothing else that xDS has
+ends a connection or a stream within one: the filter chain's name carries the epoch, and after a revocation,
+and only then, Envoy drains all connections of the chain before, and cuts what is left of them when its drain
+time is over.
 """
 
 from envoy.config.core.v3 import address_pb2
@@ -16,7 +17,8 @@ from control_plane.model.node import Endpoint
 from control_plane.model.tuning import Tuning
 from control_plane.translate import access_log
 from control_plane.translate.http import egress_manager, ingress_manager
-from control_plane.translate.names import APPLICATIONS, EGRESS, INGRESS, PARTNERS
+from control_plane.translate.metrics import metrics_manager
+from control_plane.translate.names import APPLICATIONS, EGRESS, INGRESS, METRICS, PARTNERS
 from control_plane.translate.parts import packed, seconds, serialised
 from control_plane.translate.tls import ingress_socket
 
@@ -40,6 +42,13 @@ def egress(gateway: Gateway, tuning: Tuning, *, epoch: int = 0) -> bytes:
     """
     chain = _chain(APPLICATIONS, epoch, egress_manager(tuning))
     return serialised(_listener(EGRESS, gateway.egress, chain))
+
+
+def metrics(address: Endpoint, tuning: Tuning) -> bytes:
+    """Plain HTTP; answers also when no more connections of others are taken."""
+    listener = _listener(METRICS, address, _chain(METRICS, 0, metrics_manager(tuning)))
+    listener.ignore_global_conn_limit = True
+    return serialised(listener)
 
 
 def _chain(

@@ -5,6 +5,8 @@ from control_plane.model.resource import Resource
 
 INGRESS = "ingress"  # listener and route configuration
 EGRESS = "egress"  # listener and route configuration
+METRICS = "metrics"  # listener of a gateway whose settings ask for it
+ADMIN_CLUSTER = "admin"  # Envoy's own admin socket; in the bootstrap, never sent by us
 PARTNERS = "partners"  # filter chain of the ingress: ``partners@<epoch>``
 APPLICATIONS = "applications"  # filter chain of the egress: ``applications@<epoch>``
 TRUST_INGRESS = "trust-ingress"  # secret: one bundle per trusted organisation

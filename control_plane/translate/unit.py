@@ -10,6 +10,7 @@ from control_plane.translate import clusters, endpoints, listeners, routes, secr
 from control_plane.translate.names import (
     EGRESS,
     INGRESS,
+    METRICS,
     TRUST_INGRESS,
     import_cluster,
     local_cluster,
@@ -54,11 +55,11 @@ def translate(planned: Planned, tuning: Tuning, own: TrustDomain) -> Translated:
         case Listeners(gateway, epoch):
             into = listeners.ingress(gateway, tuning, epoch=epoch)
             out = listeners.egress(gateway, tuning, epoch=epoch)
+            made = [(INGRESS, into), (EGRESS, out)]
+            if gateway.metrics is not None:
+                made.append((METRICS, listeners.metrics(gateway.metrics, tuning)))
             return Translated(
-                (
-                    XdsResource.of(LISTENER, INGRESS, into, scope=gateway.id),
-                    XdsResource.of(LISTENER, EGRESS, out, scope=gateway.id),
-                )
+                tuple(XdsResource.of(LISTENER, name, body, scope=gateway.id) for name, body in made)
             )
 
 

@@ -100,14 +100,22 @@ async def take_over(own: Organisation, partner: Organisation) -> None:
 
 
 @asynccontextmanager
-async def pair(directory: Path, settings: dict[str, str], *, joined: bool = False) -> AsyncIterator[Pair]:
+async def pair(
+    directory: Path,
+    settings: dict[str, str],
+    *,
+    joined: bool = False,
+    only_novgorod: dict[str, str] | None = None,
+) -> AsyncIterator[Pair]:
     """Start both, make them partners, and wait until the first request passes.
 
     ``joined``: by an invitation, so that their control planes speak with each other from then on.
     """
     luebeck, novgorod = (
-        Organisation(f"{name}.example", directory, sites=1, settings=settings | _peering(joined=joined))
-        for name in ("luebeck", "novgorod")
+        Organisation(
+            f"{name}.example", directory, sites=1, settings=settings | _peering(joined=joined) | more
+        )
+        for name, more in (("luebeck", {}), ("novgorod", only_novgorod or {}))
     )
     async with Upstream(RESOURCE) as upstream, luebeck, novgorod:
         await asyncio.gather(luebeck.ready(), novgorod.ready())

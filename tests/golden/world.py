@@ -1,6 +1,7 @@
 """Three small worlds of ``bremen.example``, which between them have every kind of resource in every state."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from control_plane.model.agreement import Agreement, AgreementState, Cut
 from control_plane.model.bundle import Bundle
@@ -121,7 +122,7 @@ def closed_federation() -> list[Value]:
 def cut_federation() -> list[Value]:
     """A trusted partner of which one node and one certificate were revoked."""
     return [
-        GATEWAY,
+        replace(GATEWAY, metrics=Endpoint("127.0.0.1", 9902)),
         Agreement(
             LUEBECK,
             AgreementState.TRUSTED,

@@ -39,7 +39,6 @@ async def test_envoy_accepts_the_bootstrap(directory: Path, control_plane: str) 
         control_plane=control_plane,
         ingress=Endpoint("127.0.0.1", 8443),
         egress=Endpoint("127.0.0.1", 8080),
-        metrics=Endpoint("127.0.0.1", 9902),
     )
     config.files.bootstrap.write_text(rendered(config))
     envoy = find_envoy(None)

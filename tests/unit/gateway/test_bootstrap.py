@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from control_plane.gateway.bootstrap import bootstrap, command, rendered
-from control_plane.model.node import Endpoint
 from tests.unit.gateway.agent_config import config
 
 SHOWN = Path(__file__).parents[3] / "envoy"
@@ -107,17 +106,3 @@ def test_the_command_line_keeps_audit_lines_out_of_buffers() -> None:
 
 def test_without_a_wish_envoy_counts_the_processors_itself() -> None:
     assert "--concurrency" not in command(Path("/usr/bin/envoy"), config())
-
-
-def test_metrics_are_offered_only_where_the_settings_say() -> None:
-    without = bootstrap(config())
-    offered = bootstrap(config(metrics=Endpoint("127.0.0.1", 9902)))
-
-    assert "listeners" not in without["static_resources"]
-    listener = offered["static_resources"]["listeners"][0]
-    assert listener["address"] == {"socket_address": {"address": "127.0.0.1", "port_value": 9902}}
-    clusters = offered["static_resources"]["clusters"]
-    assert [cluster["name"] for cluster in clusters] == [
-        "xds_cluster",
-        "admin",
-    ]
