@@ -77,6 +77,17 @@ def test_the_rules_are_good_and_every_alert_fires_and_a_healthy_system_fires_non
     assert [rule["alert"] for rule in rules() if f'alertname="{rule["alert"]}"' not in tested] == []
 
 
+def test_the_dashboards_are_what_their_tables_make() -> None:
+    done = subprocess.run(  # noqa: PLW1510 - the output is the message
+        [sys.executable, ROOT / "tools" / "dashboards.py", "--check"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
 def test_every_alert_has_its_runbook() -> None:
     headings = re.findall(r"^## (\w+)$", (ROOT / "docs" / "alerts.md").read_text(), re.MULTILINE)
 
