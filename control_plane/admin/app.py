@@ -5,6 +5,7 @@ from aiohttp import web
 from control_plane.admin import (
     agreements,
     audit_events,
+    audit_statistics,
     bundle_sources,
     bundles,
     checks,
@@ -55,6 +56,7 @@ _ROUTES: tuple[Route, ...] = (
     *expiry.ROUTES,
     *metrics.ROUTES,
     *audit_events.ROUTES,
+    *audit_statistics.ROUTES,
     *reconciliations.ROUTES,
 )
 ROUTES = (*_ROUTES, openapi_route(_ROUTES))

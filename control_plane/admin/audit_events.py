@@ -14,6 +14,16 @@ from control_plane.ports.audit import AuditQuery
 
 EVENTS = f"{API}/audit/events"
 QUERY = f"{API}/audit/query"
+_TEXTS = (
+    "correlation_id",
+    "principal",
+    "resource",
+    "reporter",
+    "decision",
+    "organisation",
+    "capability",
+    "node",
+)
 MAX_FILTER = 2048  # characters; a SPIFFE id is no longer
 
 
@@ -29,6 +39,9 @@ class AuditFilter:
     reporter: str = ""
     decision: str = ""
     event_type: EventType | None = None
+    organisation: str = ""
+    capability: str = ""
+    node: str = ""
     since: Moment | None = None
     until: Moment | None = None
     after: str = ""
@@ -39,7 +52,7 @@ class AuditFilter:
             raise InvalidValueError(
                 "bad_parameter", f"expected a limit from 1 to {MAX_PAGE}, got {self.limit}"
             )
-        for text in (self.correlation_id, self.principal, self.resource, self.reporter, self.decision):
+        for text in (getattr(self, name) for name in _TEXTS):
             if len(text) > MAX_FILTER or not text.isprintable():
                 raise InvalidValueError(
                     "bad_parameter", f"expected printable text to look for, got {shown(text)}"
@@ -55,6 +68,9 @@ class AuditFilter:
             reporter=self.reporter,
             decision=self.decision,
             event_type=self.event_type or "",
+            organisation=self.organisation,
+            capability=self.capability,
+            node=self.node,
             since=self.since,
             until=self.until,
             after=self.after,

@@ -151,6 +151,7 @@ class Parts:
             counts=self.federator.counts,
             waiting=self.waiting,
             expiries=watch(self.settings, self.authority, self.database),
+            statistics=self.database.statistics,
             rotations=self.rotating,
             peering=self.partnership.parts if self.partnership else None,
             audits=self.partnership.audits if self.partnership else None,

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from control_plane.cli.api import path_of
+from control_plane.cli.audit_statistics import statistics
 from control_plane.cli.options import Place, output_option, pass_place, show_list
 from control_plane.cli.parse import time
 from control_plane.cli.reconciliation import reconcile, reconciliations
@@ -16,6 +17,7 @@ def audit() -> None:
     """The audit."""
 
 
+audit.add_command(statistics)
 audit.add_command(reconcile)
 audit.add_command(reconciliations)
 
@@ -27,6 +29,9 @@ audit.add_command(reconciliations)
 @click.option("--reporter", help="Which gateway says so, or control-plane.")
 @click.option("--decision", type=click.Choice(["allowed", "denied", "failed"]))
 @click.option("--event-type", help="Such as cross_org_request or operator_action.")
+@click.option("--organisation", help="Which other organisation: whom we called, or who called us.")
+@click.option("--capability", help="Which part of a resource.")
+@click.option("--node", help="Which gateway of ours, or which partner's node that we called.")
 @click.option("--since", type=time, help="A time, or so long ago: 15m, 2h, 1d.")
 @click.option("--until", type=time, help="A time, or so long ago.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many at most.")

@@ -28,6 +28,9 @@ class AuditQuery:
     reporter: str = ""
     decision: str = ""
     event_type: str = ""
+    organisation: str = ""  # the other one: whom we called, or who called us
+    capability: str = ""
+    node: str = ""  # one of our gateways, or a partner's node that we called
     since: datetime | None = None
     until: datetime | None = None
     after: str = ""  # cursor: ``timestamp|event_id`` of the last row of the page before

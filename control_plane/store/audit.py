@@ -3,15 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any
 
 import asyncpg
 
 from control_plane.model.audit import AuditEvent
-from control_plane.model.identity import shown
-from control_plane.model.problem import InvalidValueError
 from control_plane.ports.audit import AuditQuery, Checkpoint
-from control_plane.store.audit_rows import COLUMNS, TYPES, columns, event_of, position, storable
+from control_plane.store.audit_query import statement
+from control_plane.store.audit_rows import COLUMNS, TYPES, columns, event_of, storable
 from control_plane.store.pool import Pool
 
 BATCH = 1000  # rows per statement, so that others get their turn on the event loop between them
@@ -36,8 +34,6 @@ WHERE c.file <> excluded.file OR c.log_offset < excluded.log_offset
 """
 
 _CHECKPOINTS = "SELECT gateway, stream, file, log_offset FROM checkpoints WHERE gateway = $1 ORDER BY stream"
-
-_EQUAL = ("correlation_id", "principal", "resource", "reporter", "decision", "event_type")
 
 
 class PostgresAudit:
@@ -68,45 +64,11 @@ class PostgresAudit:
 
     async def query(self, query: AuditQuery) -> list[AuditEvent]:
         """Rows that match, newest first; ``since`` is included, ``until`` is not."""
-        statement, arguments = _statement(query)
+        text, arguments = statement(query, COLUMNS)
         async with self._pool.connection() as connection:
-            rows = await connection.fetch(statement, *arguments)
+            rows = await connection.fetch(text, *arguments)
         return [event_of(row) for row in rows]
 
 
 async def _move(connection: asyncpg.Connection, checkpoint: Checkpoint) -> None:
     await connection.execute(_MOVE, checkpoint.gateway, checkpoint.stream, checkpoint.file, checkpoint.offset)
-
-
-def _statement(query: AuditQuery) -> tuple[str, list[Any]]:
-    """Only the filters that are set, so that the planner sees which index serves; values are parameters."""
-    arguments: list[Any] = []
-    conditions: list[str] = []
-
-    def add(condition: str, *values: object) -> None:
-        first = len(arguments) + 1
-        arguments.extend(values)
-        conditions.append(condition.format(*(f"${first + index}" for index in range(len(values)))))
-
-    for name in _EQUAL:
-        if wanted := getattr(query, name):
-            add(f"{name} = {{}}", wanted)
-    if query.since is not None:
-        add("timestamp >= {}", query.since)
-    if query.until is not None:
-        add("timestamp < {}", query.until)
-    if query.after:
-        add("(timestamp, event_id) < ({}, {})", *_after(query.after))
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    arguments.append(query.limit)
-    order = f"ORDER BY timestamp DESC, event_id DESC LIMIT ${len(arguments)}"
-    return f"SELECT {_NAMES} FROM audit_events {where} {order}", arguments  # noqa: S608 - values are parameters
-
-
-def _after(cursor: str) -> tuple[object, str]:
-    try:
-        return position(cursor)
-    except ValueError as error:
-        raise InvalidValueError(
-            "bad_cursor", f"expected 'timestamp|event_id' of a page's last row, got {shown(cursor)}"
-        ) from error

@@ -7,6 +7,7 @@ from typing import Self
 import structlog
 
 from control_plane.store.audit import PostgresAudit
+from control_plane.store.audit_statistics import PostgresStatistics
 from control_plane.store.certificates import PostgresIssued, PostgresTraffic
 from control_plane.store.crossings import PostgresCrossings
 from control_plane.store.deliveries import PostgresDeliveries
@@ -44,6 +45,7 @@ class Database:
         self.bundle_states = PostgresBundleStates(self._pool)
         self.sources = PostgresSources(self._pool)
         self.singleton = PostgresSingleton(dsn)
+        self.statistics = PostgresStatistics(self._pool)
         self.crossings = PostgresCrossings(self._pool)
         self.reconciliations = PostgresReconciliations(self._pool)
 

@@ -7,11 +7,12 @@ import pytest
 import pytest_asyncio
 
 from control_plane.ports.audit import AuditStore
+from control_plane.ports.audit_use import AuditStatistics
 from control_plane.ports.deliveries import DeliveryLog
 from control_plane.ports.objects import Objects
 from control_plane.ports.reconciliation import Crossings, Reconciliations
 from control_plane.store.database import Database
-from tests.fakes.audit import FakeAudit
+from tests.fakes.audit import FakeAudit, FakeStatistics
 from tests.fakes.deliveries import FakeDeliveries
 from tests.fakes.objects import FakeObjects
 from tests.fakes.reconciliation import FakeCrossings, FakeReconciliations
@@ -28,6 +29,7 @@ class Store:
     objects: Objects
     audit: AuditStore
     deliveries: DeliveryLog
+    statistics: AuditStatistics
     crossings: Crossings
     reconciliations: Reconciliations
 
@@ -35,7 +37,14 @@ class Store:
 @pytest.fixture
 def fake() -> Store:
     audit = FakeAudit()
-    return Store(FakeObjects(), audit, FakeDeliveries(), FakeCrossings(audit), FakeReconciliations())
+    return Store(
+        FakeObjects(),
+        audit,
+        FakeDeliveries(),
+        FakeStatistics(audit),
+        FakeCrossings(audit),
+        FakeReconciliations(),
+    )
 
 
 @pytest_asyncio.fixture
@@ -45,6 +54,7 @@ async def postgres(database_url: str) -> AsyncIterator[Store]:
             database.objects,
             database.audit,
             database.deliveries,
+            database.statistics,
             database.crossings,
             database.reconciliations,
         )

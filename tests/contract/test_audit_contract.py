@@ -128,3 +128,33 @@ async def test_pages_follow_a_cursor_and_miss_nothing_of_one_moment(audit: Audit
 async def test_a_cursor_that_is_none_is_refused(audit: AuditStore, cursor_text: str) -> None:
     with pytest.raises(InvalidValueError, match="timestamp"):
         await audit.query(AuditQuery(after=cursor_text))
+
+
+async def test_events_are_found_by_the_other_organisation(audit: AuditStore) -> None:
+    called = audit_event(1)
+    calling = audit_event(
+        2, direction="egress", principal_org="home.example", resource="furs@luebeck.example"
+    )
+    refused = audit_event(3, direction="", event_type=EventType.HANDSHAKE_FAILED)
+    elsewhere = audit_event(
+        4, direction="egress", principal_org="luebeck.example", resource="furs@riga.example"
+    )
+    await audit.append([called, calling, refused, elsewhere])
+
+    found = await audit.query(AuditQuery(organisation="luebeck.example"))
+
+    assert found == [refused, calling, called]
+
+
+async def test_events_are_found_by_node_and_by_capability(audit: AuditStore) -> None:
+    ours = audit_event(1, capability="search", target_node="gw-1")
+    there = audit_event(2, reporter="gw-2", direction="egress", target_node="lb-1", source_node="gw-2")
+    both = audit_event(3, reporter="lb-1", direction="egress", target_node="lb-1")
+    await audit.append([ours, there, both])
+
+    assert await audit.query(AuditQuery(node="gw-1")) == [ours]
+    assert await audit.query(AuditQuery(node="lb-1")) == [both, there]
+    assert await audit.query(AuditQuery(node="lb-1", limit=1)) == [both]
+    assert await audit.query(AuditQuery(node="lb-1", after=cursor(both))) == [there]
+    assert await audit.query(AuditQuery(capability="search")) == [ours]
+    assert await audit.query(AuditQuery(decision="denied")) == []

@@ -1,14 +1,18 @@
 """An in-memory audit that passes the same contract suite as the PostgreSQL one."""
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from control_plane.model.audit import AuditEvent
+from control_plane.chain.crossing import REQUESTS, partner_of
+from control_plane.model.audit import AuditEvent, EventType
 from control_plane.model.problem import InvalidValueError
 from control_plane.ports.audit import AuditQuery, Checkpoint
+from control_plane.ports.audit_use import Latency, Share, Statistics
 from control_plane.ports.errors import UnavailableError
 
-_EQUAL = ("correlation_id", "principal", "resource", "reporter", "decision", "event_type")
+_EQUAL = ("correlation_id", "principal", "resource", "reporter", "decision", "event_type", "capability")
 
 
 class FakeAudit:
@@ -59,6 +63,11 @@ def _matches(event: AuditEvent, query: AuditQuery) -> bool:
         wanted = getattr(query, name)
         if wanted and getattr(event, name) != wanted:
             return False
+    if query.organisation and partner_of(event) != query.organisation:
+        return False
+    called = event.target_node if event.direction == "egress" else ""
+    if query.node and query.node not in {event.reporter, called}:
+        return False
     if query.since is not None and event.timestamp < query.since:
         return False
     return query.until is None or event.timestamp < query.until
@@ -77,3 +86,52 @@ def _position(cursor: str) -> tuple[datetime, bytes]:
     if not separator:
         raise InvalidValueError("bad_cursor", "expected 'timestamp|event_id'")
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC), event_id.encode()
+
+
+class FakeStatistics:
+    """Implements ports.audit_use.AuditStatistics on a FakeAudit."""
+
+    def __init__(self, audit: FakeAudit) -> None:
+        self._audit = audit
+
+    async def statistics(self, since: datetime, until: datetime) -> Statistics:
+        rows = [event for event in self._audit.events if since <= event.timestamp < until]
+        requests = [event for event in rows if event.event_type in REQUESTS]
+        times = sorted(event.duration_ms for event in requests if event.duration_ms is not None)
+        decisions = Counter(event.decision for event in requests)
+        return Statistics(
+            since=since,
+            until=until,
+            requests=len(requests),
+            allowed=decisions["allowed"],
+            denied=decisions["denied"],
+            failed=decisions["failed"],
+            limited=sum(one.decision == "denied" and one.reason == "rate_limited" for one in requests),
+            bytes=sum(one.bytes or 0 for one in requests),
+            handshakes_failed=sum(one.event_type is EventType.HANDSHAKE_FAILED for one in rows),
+            gaps=sum(one.event_type is EventType.GAP for one in rows),
+            latency_ms=Latency(
+                **{
+                    name: times[max(0, math.ceil(share * len(times)) - 1)] if times else None
+                    for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("longest", 1))
+                }
+            ),
+            principals=_shares(requests, lambda event: event.principal),
+            organisations=_shares(requests, partner_of),
+        )
+
+
+def _shares(requests: list[AuditEvent], name_of: Callable[[AuditEvent], str]) -> tuple[Share, ...]:
+    groups: dict[str, list[AuditEvent]] = {}
+    for event in requests:
+        groups.setdefault(name_of(event), []).append(event)
+    shares = [
+        Share(
+            name=name,
+            requests=len(events),
+            denied=sum(event.decision == "denied" for event in events),
+            failed=sum(event.decision == "failed" for event in events),
+        )
+        for name, events in groups.items()
+    ]
+    return tuple(sorted(shares, key=lambda share: (-share.requests, share.name))[:10])

@@ -27,7 +27,7 @@ from control_plane.model.problem import Problem
 from control_plane.ports.peering import Fetcher
 from control_plane.store.database import Database
 from control_plane.trust.bundles import PartnerBundles
-from tests.fakes.audit import FakeAudit
+from tests.fakes.audit import FakeAudit, FakeStatistics
 from tests.fakes.certificates import FakeExpiries, FakeRotations
 from tests.fakes.deliveries import FakeDeliveries
 from tests.fakes.discovery import FakeSources
@@ -105,6 +105,7 @@ class World:
             counts=lambda: {Kind.NODE: 2},
             waiting=lambda: self.waiting,
             expiries=self.expiries,
+            statistics=self.database.statistics if self.database else FakeStatistics(self.audit),
             rotations=self.rotations,
             fitness=self.fitness,
             peering=self.peering,
