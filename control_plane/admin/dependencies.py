@@ -14,6 +14,7 @@ from control_plane.ports.audit_use import AuditStatistics
 from control_plane.ports.certificates import Expiries, Rotations
 from control_plane.ports.deliveries import DeliveryLog
 from control_plane.ports.discovery import Sources
+from control_plane.ports.explain import Judging
 from control_plane.ports.fitness import Fitness
 from control_plane.ports.isolation import IsolationCheck
 from control_plane.ports.objects import Objects
@@ -80,5 +81,6 @@ class Dependencies:
     discovery: DiscoveryParts | None = None
     isolation: IsolationCheck | None = None
     fitness: Fitness | None = None  # None: nothing is seen of nodes
+    judging: Judging | None = None
     now: Callable[[], datetime] = _now
     node_ids: NodeIds = field(default_factory=NodeIds)

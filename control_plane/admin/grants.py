@@ -34,6 +34,8 @@ async def add_grant(call: Call, grant: Grant) -> Reply:
     own = call.deps.own
     if grant.organisation == own:
         raise ApiError("own_organisation", f"expected a partner as subject, got {grant.subject} of our own")
+    if grant.approved_by:
+        raise ApiError("bad_approval", "expected a grant that nobody approved yet: approve it by its name")
     if await call.deps.objects.get(Kind.RESOURCE, f"{grant.resource}@{own}") is None:
         raise ApiError("unknown_resource", f"expected a resource of {own}, got {grant.resource}")
     await refuse_existing(call, Kind.GRANT, grant.key)

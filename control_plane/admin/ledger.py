@@ -23,7 +23,7 @@ from control_plane.ports.errors import ConflictError, MissingError, UnavailableE
 from control_plane.ports.objects import Mode, Stored, Write
 
 REPORTER = "control-plane"
-_EVENTS = uuid5(NAMESPACE_URL, "urn:proxenia:audit")
+EVENTS = uuid5(NAMESPACE_URL, "urn:proxenia:audit")
 _SLICE = 250  # events made, and stored, without letting anything else run
 _ADAPTERS: dict[Kind, TypeAdapter[Any]] = {kind: TypeAdapter(model) for kind, model in TYPES.items()}
 
@@ -73,7 +73,7 @@ async def note(call: Call, action: str, resource: str) -> None:
     """Audit what is about to be done that changes no object. Raises UnavailableError: then it must not be."""
     row_id = f"{call.request_id}/0"
     event = AuditEvent(
-        event_id=str(uuid5(_EVENTS, f"{REPORTER}/{row_id}")),
+        event_id=str(uuid5(EVENTS, f"{REPORTER}/{row_id}")),
         reporter=REPORTER,
         row_id=row_id,
         timestamp=call.deps.now(),
@@ -101,7 +101,7 @@ def _event(call: Call, number: int, deed: Deed, failure: str) -> AuditEvent:
     if not deed.blind:
         metadata["before"] = digest(deed.kind, deed.before.value if deed.before else None)
     return AuditEvent(
-        event_id=str(uuid5(_EVENTS, f"{REPORTER}/{row_id}")),
+        event_id=str(uuid5(EVENTS, f"{REPORTER}/{row_id}")),
         reporter=REPORTER,
         row_id=row_id,
         timestamp=call.deps.now(),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from control_plane.admin.stored import value_of
 from control_plane.model.agreement import Agreement, AgreementState, Cut
 from control_plane.model.bundle import Bundle
+from control_plane.model.conditions import Conditions
 from control_plane.model.grant import Capability, Grant
 from control_plane.model.node import Endpoint
 from control_plane.model.resource import Resource, ResourceKind
@@ -42,6 +43,8 @@ class GrantView:
     capabilities: tuple[Capability, ...]
     enabled: bool
     shadow: bool
+    conditions: Conditions
+    approved_by: str
     created_at: datetime
     updated_at: datetime
     revision: int
@@ -131,6 +134,8 @@ def grant_view(stored: Stored) -> GrantView:
         capabilities=grant.capabilities,
         enabled=grant.enabled,
         shadow=grant.shadow,
+        conditions=grant.conditions,
+        approved_by=grant.approved_by,
         created_at=stored.created_at,
         updated_at=stored.updated_at,
         revision=stored.revision,

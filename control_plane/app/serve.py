@@ -31,6 +31,7 @@ from control_plane.ports.caller import Caller
 from control_plane.ports.certificates import OwnAuthority
 from control_plane.ports.errors import UnavailableError
 from control_plane.reconcile.federator import Federator
+from control_plane.reconcile.judge import Judge
 from control_plane.reconcile.loop import Loop
 from control_plane.store.database import Database
 from control_plane.store.embedded import dsn_of
@@ -156,6 +157,7 @@ class Parts:
             peering=self.partnership.parts if self.partnership else None,
             audits=self.partnership.audits if self.partnership else None,
             discovery=self.discovery.parts,
+            judging=Judge(self.federator.world, self.federator.exports),
             isolation=Isolation(
                 own=self.settings.trust_domain, overlay=self.loop.overlay, busy=asyncio.Lock()
             ),

@@ -6,7 +6,7 @@ import click
 
 from control_plane.cli.api import path_of
 from control_plane.cli.options import Place, limit_option, output_option, pass_place, show, show_list
-from control_plane.cli.parse import capability
+from control_plane.cli.parse import capability, time, window
 from control_plane.cli.text import fields, shown, table
 
 _GRANTS = ("federation", "grants")
@@ -69,6 +69,12 @@ def show_grant(place: Place, grant_id: str, output: str) -> None:
     help="'GET,POST /path', repeatable.  [default: all]",
 )
 @click.option("--tool", "tools", multiple=True, help="A tool of an MCP resource, repeatable.  [default: all]")
+@click.option("--from", "begins", type=time, help="In force from then on (2026-01-31T12:00).")
+@click.option("--until", "ends", type=time, help="In force until then.")
+@click.option(
+    "--hours", type=window, multiple=True, help="'1-5 08:00-17:30' (days from Monday, UTC), repeatable."
+)
+@click.option("--approval", help="What an operator has to give by this name before it is in force.")
 @click.option("--shadow", is_flag=True, help="Only count what it would allow.")
 @output_option
 @pass_place
@@ -85,6 +91,12 @@ def add_grant(place: Place, /, resource: str, subject: str, output: str, **given
         "subject": subject,
         "capabilities": [*given["capabilities"], *tools],
         "shadow": given["shadow"],
+        "conditions": {
+            "begins": given["begins"],
+            "ends": given["ends"],
+            "weekly": list(given["hours"]),
+            "approval": given["approval"],
+        },
     }
     added = place.api().send("POST", path_of(*_GRANTS), document)
     show(added, output, lambda: f"grant {added['id']} added")
@@ -98,3 +110,25 @@ def remove_grant(place: Place, grant_id: str, output: str) -> None:
     """Remove a grant: what it allowed is denied again."""
     place.api().send("DELETE", path_of(*_GRANTS, grant_id))
     show({"removed": grant_id}, output, lambda: f"grant {grant_id} removed")
+
+
+@grant.command("approve")
+@click.argument("grant_id", metavar="ID")
+@click.argument("approval")
+@output_option
+@pass_place
+def approve_grant(place: Place, grant_id: str, approval: str, output: str) -> None:
+    """Give the APPROVAL that a grant waits for, by its name."""
+    document = place.api().send("POST", path_of(*_GRANTS, grant_id, "approve"), {"approval": approval})
+    show(document, output, lambda: f"grant {grant_id} is approved")
+
+
+@grant.command("disapprove")
+@click.argument("grant_id", metavar="ID")
+@click.argument("approval")
+@output_option
+@pass_place
+def disapprove_grant(place: Place, grant_id: str, approval: str, output: str) -> None:
+    """Take an APPROVAL back: the grant is not in force any more."""
+    document = place.api().send("POST", path_of(*_GRANTS, grant_id, "disapprove"), {"approval": approval})
+    show(document, output, lambda: f"grant {grant_id} waits for approval again")

@@ -16,6 +16,7 @@ from control_plane.cli.certificates import cert
 from control_plane.cli.check import check
 from control_plane.cli.circuits import circuit
 from control_plane.cli.discovery import discover
+from control_plane.cli.explain import authorize, explain
 from control_plane.cli.gateways import gateway
 from control_plane.cli.grants import grant
 from control_plane.cli.groups import group
@@ -66,7 +67,7 @@ def version(output: str) -> None:
 
 gateway.add_command(issue)
 for _command in (
-    *(up, serve, gateway, demo, status, check),
+    *(up, serve, gateway, demo, status, check, explain, authorize),
     *(invite, join, partner),
     *(discover, node, circuit, resource, group, grant, agreement, bundle, cert, audit, token, version),
 ):

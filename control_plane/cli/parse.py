@@ -60,6 +60,17 @@ def capability(text: str) -> dict[str, object]:
     return {"methods": [name for name in methods.split(",") if name], "path": path}
 
 
+def window(text: str) -> dict[str, object]:
+    """Read ``1-5 08:00-17:30``: days from Monday, and a time of UTC."""
+    days, _, hours = text.partition(" ")
+    first, _, last = days.partition("-")
+    begins, dash, ends = hours.partition("-")
+    if not first.isdecimal() or not (last or first).isdecimal() or not dash:
+        raise click.BadParameter(f"expected 'DAY[-DAY] HH:MM-HH:MM', got {text!r}")
+    numbers = range(int(first), int(last or first) + 1)
+    return {"days": list(numbers)[:7], "begins": begins, "ends": ends}
+
+
 def time(text: str) -> str:
     """Read ``15m`` (so long ago) or a date and time (local unless it names its zone)."""
     ago = _AGO.match(text)

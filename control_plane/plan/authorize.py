@@ -77,12 +77,15 @@ def _of(rows: tuple[tuple[SpiffeId, tuple[Policy, ...]], ...], identity: str) ->
 def _fits(capability: Capability, asked: Asked) -> bool:
     if capability.methods and asked.method not in capability.methods:
         return False
-    if capability.path != "/" and not _below(capability.path, asked.path):
+    if not below(capability.path, asked.path):
         return False
     return not capability.tools or _in_session(capability.tools, asked)
 
 
-def _below(path: str, asked: str) -> bool:
+def below(path: str, asked: str) -> bool:
+    """Whether the path ``asked`` is at ``path`` or below it."""
+    if path == "/":
+        return True
     if "..;" in asked:
         return False
     if path.endswith("/"):

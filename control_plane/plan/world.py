@@ -61,17 +61,11 @@ class World:
 
     def counts(self) -> dict[Kind, int]:
         """How many objects of each kind there are."""
-        return {
-            Kind.NODE: len(self.nodes),
-            Kind.AGREEMENT: len(self.agreements),
-            Kind.BUNDLE: len(self.bundles),
-            Kind.RESOURCE: len(self.resources),
-            Kind.GRANT: len(self.grants),
-            Kind.GATEWAY: len(self.gateways),
-            Kind.GROUP: len(self.groups),
-            Kind.STEERING: len(self.steering),
-            Kind.SIGHTING: self.sighted.count,
-        }
+        trusted = {Kind.AGREEMENT: len(self.agreements), Kind.BUNDLE: len(self.bundles)}
+        ours = {Kind.GRANT: len(self.grants), Kind.GATEWAY: len(self.gateways), Kind.GROUP: len(self.groups)}
+        reached = {Kind.NODE: len(self.nodes), Kind.RESOURCE: len(self.resources)}
+        seen = {Kind.SIGHTING: self.sighted.count, Kind.STEERING: len(self.steering)}
+        return trusted | ours | reached | seen
 
     def apply(self, items: Iterable[Item]) -> set[Unit]:
         """Take over ``items`` in their order; the units that have to be planned again."""

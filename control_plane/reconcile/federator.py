@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from control_plane.model.agreement import Cut
 from control_plane.model.change import Change, Kind
-from control_plane.model.federation import Unit
+from control_plane.model.federation import Export, Unit, UnitKind
 from control_plane.model.identity import SpiffeId, TrustDomain
 from control_plane.model.problem import Problem
 from control_plane.model.steering import Steering
@@ -56,6 +56,7 @@ class Federator:
         self._trust_domains: dict[str, bytes] = {}  # by partner
         self._stale = set(_SHARED)
         self._consistency = Consistency(Reference(*name) for name in _SHARED)
+        self.exports: dict[str, Export] = {}  # what was published of our resources, by name
         self.planned = 0  # units planned so far; what a change costs
 
     @property
@@ -83,6 +84,11 @@ class Federator:
     def counts(self) -> dict[Kind, int]:
         """How many objects of each kind there are."""
         return self._world.counts()
+
+    @property
+    def world(self) -> World:
+        """What the store holds, to be read only."""
+        return self._world
 
     @property
     def epoch(self) -> int:
@@ -173,6 +179,8 @@ class Federator:
         after = {_name(resource): resource for resource in new.resources}
         upserts.update((name, resource) for name, resource in after.items() if before.get(name) != resource)
         removals |= before.keys() - after.keys()
+        if unit.kind is UnitKind.EXPORT:
+            _put(self.exports, unit.key, new.export)
         _put(self._translated, unit, new if new.resources else None)
         if new.virtual_host != old.virtual_host:
             _put(self._virtual_hosts, unit.key, new.virtual_host or None)

@@ -26,6 +26,7 @@ class Translated:
     virtual_host: bytes = b""  # part of the route configuration ``ingress``
     egress_host: bytes = b""  # part of the route configuration ``egress``
     trust_domain: bytes = b""  # part of the secret ``trust-ingress``
+    export: Export | None = None  # what it was made of, for those who ask what is allowed
 
 
 def translate(planned: Planned, tuning: Tuning, own: TrustDomain) -> Translated:
@@ -48,6 +49,7 @@ def translate(planned: Planned, tuning: Tuning, own: TrustDomain) -> Translated:
                     XdsResource.of(ENDPOINTS, name, endpoints.of_upstreams(name, resource.upstreams)),
                 ),
                 virtual_host=routes.ingress_host(planned, own, tuning),
+                export=planned,
             )
         case Partner(organisation):
             secret = XdsResource.of(SECRET, partner_trust(organisation), secrets.partner_secret(planned))

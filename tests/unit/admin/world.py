@@ -21,10 +21,16 @@ from control_plane.admin.app import create_app
 from control_plane.admin.dependencies import AuditParts, Dependencies, DiscoveryParts, PeeringParts
 from control_plane.admin.serve import Serving, serve_admin
 from control_plane.admin.tokens import Role, TokenFile, new_token
+from control_plane.model.authorization import Answer as Verdict
+from control_plane.model.authorization import Asked
 from control_plane.model.change import Kind
+from control_plane.model.explanation import Explanation, Facts, Question
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import Problem
+from control_plane.plan.world import World as Federated
+from control_plane.ports.explain import Judging
 from control_plane.ports.peering import Fetcher
+from control_plane.reconcile.judge import Judge
 from control_plane.store.database import Database
 from control_plane.trust.bundles import PartnerBundles
 from tests.fakes.audit import FakeAudit, FakeStatistics
@@ -50,6 +56,19 @@ class FakeOverview:
 
     def admission(self, node_key: str) -> Problem | None:
         return self.refused.get(node_key)
+
+
+@dataclass
+class Core:
+    """Implements ports.explain.Judging by the judge that a test puts in; at first of an empty world."""
+
+    judge: Judging = field(default_factory=lambda: Judge(Federated(OWN), {}))
+
+    def authorize(self, resource: str, asked: Asked, *, now: datetime) -> Verdict:
+        return self.judge.authorize(resource, asked, now=now)
+
+    def explain(self, question: Question, facts: Facts) -> Explanation:
+        return self.judge.explain(question, facts)
 
 
 @dataclass(frozen=True)
@@ -83,6 +102,7 @@ class World:
     peering: PeeringParts | None = None
     anchors: tuple[str, ...] = ("our anchor",)
     fitness: FakeFitness = field(default_factory=FakeFitness)
+    judging: Core = field(default_factory=Core)
     database: Database | None = None  # instead of the fakes
     serving: Serving | None = None
     session: aiohttp.ClientSession | None = None
@@ -115,6 +135,7 @@ class World:
                 names=("consul", "dns-sd:luebeck.example"),
                 conflicts=lambda: self.conflicts,
             ),
+            judging=self.judging,
         )
 
     @property

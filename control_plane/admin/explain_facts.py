@@ -1,0 +1,86 @@
+"""What is not in the store: gathered from the audit, from deliveries, and from what ends."""
+
+from datetime import timedelta
+
+from control_plane.admin.operation import Call
+from control_plane.model.audit import AuditEvent, EventType
+from control_plane.model.delivery import Delivery
+from control_plane.model.expiry import DatedKind, Expiring
+from control_plane.model.explanation import (
+    CircuitFact,
+    EndedFact,
+    Facts,
+    GatewayFact,
+    HandshakeFact,
+    LimitFact,
+    Live,
+    Refused,
+)
+from control_plane.ports.audit import AuditQuery
+from control_plane.ports.deliveries import GatewayState
+
+LATELY = timedelta(minutes=10)
+_LIMIT = 100  # rows that are looked at for each fact
+_NOT_CERTIFICATES = {DatedKind.CRL, DatedKind.INVITATION}
+
+
+async def gathered(
+    call: Call, resource: str, *, live: Live | None = None, lately: timedelta = LATELY
+) -> Facts:
+    """Facts about everything, and about ``resource`` where they are kept by resource."""
+    now = call.deps.now()
+    since = now - lately
+    audit = call.deps.audit
+    handshakes = await audit.query(
+        AuditQuery(event_type=EventType.HANDSHAKE_FAILED, since=since, limit=_LIMIT)
+    )
+    denied = await audit.query(AuditQuery(resource=resource, decision="denied", since=since, limit=_LIMIT))
+    circuits: list[AuditEvent] = []
+    for event_type in (EventType.CIRCUIT_OPENED, EventType.CIRCUIT_CLOSED):
+        circuits += await audit.query(AuditQuery(resource=resource, event_type=event_type, limit=_LIMIT))
+    return Facts(
+        now=now,
+        gateways=tuple(_gateway(state) for state in await call.deps.deliveries.all()),
+        circuits=_open(circuits),
+        limits=tuple(
+            LimitFact(row.resource, row.principal, row.timestamp)
+            for row in denied
+            if row.reason == "rate_limited"
+        ),
+        ended=tuple(_ended(item) for item in await call.deps.expiries.all() if _has_ended(item)),
+        handshakes=tuple(
+            HandshakeFact(row.principal, row.principal_org, row.reason, row.timestamp) for row in handshakes
+        ),
+        live=live,
+    )
+
+
+def _gateway(state: GatewayState) -> GatewayFact:
+    refused = [_refused(delivery) for delivery in state.deliveries]
+    return GatewayFact(
+        state.gateway, state.connected, state.at, tuple(each for some in refused for each in some)
+    )
+
+
+def _refused(delivery: Delivery) -> tuple[Refused, ...]:
+    return tuple(Refused(delivery.type_url, each.name, each.detail) for each in delivery.refused)
+
+
+def _open(rows: list[AuditEvent]) -> tuple[CircuitFact, ...]:
+    """Circuits whose last event opened them."""
+    last: dict[tuple[str, str, str], AuditEvent] = {}
+    for row in sorted(rows, key=lambda row: row.timestamp):
+        last[row.reporter, row.resource, row.metadata.get("upstream_url", "")] = row
+    return tuple(
+        CircuitFact(resource, address, row.timestamp, row.reason)
+        for (_, resource, address), row in last.items()
+        if row.event_type is EventType.CIRCUIT_OPENED
+    )
+
+
+def _has_ended(item: Expiring) -> bool:
+    return item.seconds_left <= 0 and item.kind not in _NOT_CERTIFICATES
+
+
+def _ended(item: Expiring) -> EndedFact:
+    return EndedFact(item.subject, item.organisation, item.not_after)
