@@ -10,14 +10,14 @@ from dns.name import Name, from_text
 
 from control_plane.discovery.dns_exchange import Server
 from control_plane.discovery.dns_instance import BROWSING
-from control_plane.discovery.dns_look import look
+from control_plane.discovery.dns_look import LOOK_DEADLINE, look
 from control_plane.discovery.dns_memory import Memory
 from control_plane.discovery.dns_servers import NameServers
 from control_plane.model.sighting import SourceKind
-from control_plane.ports.source import Lost, Report
+from control_plane.ports.source import MAX_SILENCE, Lost, Report
 
 JITTER = 0.25  # seconds; a change is seen within its TTL and half a second
-WAIT_MOST = 300.0  # seconds; looking more often than a TTL asks for harms nobody
+WAIT_MOST = MAX_SILENCE / 2 - LOOK_DEADLINE  # seconds; looking more often than a TTL asks for harms nobody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from control_plane.model.sighting import SourceKind
 from control_plane.ports.source import Seen
 from tests.contract.source_world import END_WITHIN, Reader, Record, World, is_lost, lists
 from tests.fakes.source import FakeWorld
+from tests.integration.discovery.avahi_world import AvahiWorld
 from tests.integration.discovery.bind9_world import Bind9World
 from tests.integration.discovery.consul_world import AgentWorld, DoubleWorld, real_agent_is_named
 from tests.integration.discovery.file_world import FileWorld
@@ -20,6 +21,7 @@ from tests.integration.discovery.plugin_world import PluginWorld
 WORLDS: dict[str, Callable[[Path], World]] = {
     "fake": lambda _directory: FakeWorld(),
     "bind9": Bind9World,
+    "avahi": AvahiWorld,
     "consul": lambda _directory: DoubleWorld(),
     "plugin": PluginWorld,
     "manual-yaml": lambda directory: FileWorld(directory, "yaml"),
