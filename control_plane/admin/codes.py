@@ -99,6 +99,7 @@ RULES: dict[str, Code] = {
     "bad_choice": Code(422, "A value is not one of those possible", _VALUE),
     "empty_bulk": Code(422, "There is no line in the body", "send one JSON object a line"),
     "duplicate_line": Code(422, "Two lines are about the same object", "keep one of them"),
+    "declared_twice": Code(422, "Two entries are about the same object", "keep one of them"),
     "line_too_long": Code(422, "A line is longer than any object can be", "send one JSON object a line"),
     "too_many_lines": Code(422, "There are more lines than one request may have", "split the file"),
     "own_organisation": Code(422, "This is your own organisation", "name the partner's organisation"),

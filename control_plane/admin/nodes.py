@@ -58,7 +58,8 @@ class NodePatch:
         return replace(node, **{name: value for name, value in given.items() if value is not None})
 
 
-def _check_partner(own: TrustDomain, node: Node) -> None:
+def check_partner(own: TrustDomain, node: Node) -> None:
+    """Raise InvalidValueError for a node of our own organisation."""
     if node.organisation == own:
         raise InvalidValueError("own_node", f"expected a partner's node, got {node.key} of this organisation")
 
@@ -84,7 +85,7 @@ async def show_node(call: Call, _: Nothing) -> Reply:
 @route(Operation("POST", NODES, Node, NodeView, "Add a partner's node", role=Role.OPERATOR, status=201))
 async def add_node(call: Call, node: Node) -> Reply:
     """Add one that does not exist."""
-    _check_partner(call.deps.own, node)
+    check_partner(call.deps.own, node)
     await refuse_existing(call, Kind.NODE, node.key)
     await perform(call, [Deed("create", Kind.NODE, node.key, node)])
     reply = await written_node(call, node.key)
@@ -105,7 +106,7 @@ async def add_node(call: Call, node: Node) -> Reply:
 )
 async def import_nodes(call: Call, lines: tuple[Line[Node], ...]) -> Reply:
     """One node a line."""
-    check_lines(lines, partial(_check_partner, call.deps.own))
+    check_lines(lines, partial(check_partner, call.deps.own))
     loaded = await load(call, Kind.NODE, lines)
     return Reply(loaded, loaded.revision)
 

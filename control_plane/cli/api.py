@@ -48,10 +48,17 @@ class Api:
         given = {name: value for name, value in (query or {}).items() if value is not None}
         return self._call("GET", f"{path}?{urlencode(given)}" if given else path)
 
-    def send(self, method: str, path: str, document: Mapping[str, object] | None = None) -> Document:
+    def send(
+        self,
+        method: str,
+        path: str,
+        document: Mapping[str, object] | None = None,
+        *,
+        within: float = _WITHIN,
+    ) -> Document:
         """Change something."""
         body = None if document is None else json.dumps(document).encode()
-        return self._call(method, path, body, "application/json")
+        return self._call(method, path, body, "application/json", within=within)
 
     def try_out(self, path: str) -> Document:
         """Let the control plane try something, which takes a while."""

@@ -10,6 +10,7 @@ import click
 
 from control_plane import __version__
 from control_plane.cli.agreements import agreement
+from control_plane.cli.apply import apply
 from control_plane.cli.audit import audit
 from control_plane.cli.bundles import bundle
 from control_plane.cli.certificates import cert
@@ -69,6 +70,7 @@ gateway.add_command(issue)
 for _command in (
     *(up, serve, gateway, demo, status, check, explain, authorize),
     *(invite, join, partner),
-    *(discover, node, circuit, resource, group, grant, agreement, bundle, cert, audit, token, version),
+    *(apply, discover, node, circuit, resource, group, grant, agreement),
+    *(bundle, cert, audit, token, version),
 ):
     main.add_command(_command)
