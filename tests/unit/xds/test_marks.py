@@ -180,7 +180,7 @@ def test_endpoints_in_flight_are_sent_again_after_their_cluster_changed() -> Non
     assert said(client.hear()) == ["cds +a", "eds +a"]
 
 
-def test_all_types_of_one_step_are_sent_in_the_protocols_order() -> None:
+def test_all_types_of_one_step_are_sent_in_the_order_of_the_table() -> None:
     world = board()
     client = Client(world)
     for type_url in (ROUTES, LISTENER, ENDPOINTS, CLUSTER, SECRET):
@@ -189,7 +189,7 @@ def test_all_types_of_one_step_are_sent_in_the_protocols_order() -> None:
 
     put(world, *(resource(type_url, "a") for type_url in (ROUTES, LISTENER, ENDPOINTS, CLUSTER, SECRET)))
 
-    assert said(client.hear()) == ["sds +a", "cds +a", "eds +a", "lds +a", "rds +a"]
+    assert said(client.hear()) == ["sds +a", "cds +a", "eds +a", "rds +a", "lds +a"]
 
 
 def test_removals_come_last_and_only_when_everything_offered_was_taken() -> None:
