@@ -5,7 +5,7 @@ is trusted is decided one by one, by somebody who has compared fingerprints.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Literal
 
@@ -101,7 +101,7 @@ async def apply(call: Call, declaration: Declaration) -> Reply:
         (entry, stored)
         for entry in entries
         if (stored := await call.deps.objects.get(entry.kind, entry.value.key)) is None
-        or stored.value != entry.value
+        or _declared(stored.value) != entry.value
     ]
     revision = None
     if differing and not declaration.dry_run:
@@ -155,7 +155,16 @@ async def _rules(call: Call, declaration: Declaration) -> Rules:
     }
 
 
+def _declared(value: Value) -> Value:
+    """What of a stored object can be declared: an approval is given, and lasts until the grant is another."""
+    return replace(value, approved_by="") if isinstance(value, Grant) else value
+
+
 def _check_grant(own: TrustDomain, offered: set[str], grant: Grant) -> None:
+    if grant.approved_by:
+        raise InvalidValueError(
+            "bad_approval", "expected a grant that nobody approved yet: approve it by its name"
+        )
     if grant.organisation == own:
         raise InvalidValueError(
             "own_organisation", f"expected a partner as subject, got {grant.subject} of our own"

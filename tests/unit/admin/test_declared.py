@@ -102,6 +102,25 @@ async def test_one_fault_refuses_all_of_it(
     assert world.state == before
 
 
+async def test_an_approval_is_not_declared_and_lasts_until_the_grant_is_another(world: World) -> None:
+    waiting = grant(conditions={"approval": "CHG-7"})
+    path = "/api/v1/federation/grants/luebeck-uses-stockfish"
+    await world.call("POST", APPLY, {**ALL, "grants": [waiting]})
+    forged = await world.call("POST", APPLY, {"grants": [{**waiting, "approved_by": "me"}]})
+    await world.call("POST", f"{path}/approve", {"approval": "CHG-7"})
+
+    same = await world.call("POST", APPLY, {"grants": [waiting]})
+    kept = await world.call("GET", path)
+    other = await world.call("POST", APPLY, {"grants": [{**waiting, "subject": f"spiffe://{PARTNER}/g/*"}]})
+    lost = await world.call("GET", path)
+
+    assert forged.code == "bad_approval"
+    assert same.document["unchanged"] == 1
+    assert kept.document["approved_by"]
+    assert [field["field"] for field in other.document["changes"][0]["fields"]] == ["subject", "approved_by"]
+    assert not lost.document["approved_by"]
+
+
 async def test_several_faults_are_told_together(world: World) -> None:
     answer = await world.call("POST", APPLY, {"grants": [grant(), grant("other")]})
 
