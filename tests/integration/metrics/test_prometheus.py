@@ -107,7 +107,7 @@ class Watched:
 
     @property
     def token(self) -> str:
-        return (self.directory / "token").read_text()
+        return (self.directory / "secret" / "token").read_text()
 
 
 def new_token(state_dir: Path) -> str:
@@ -135,7 +135,9 @@ async def watched() -> AsyncIterator[Watched]:
         await asyncio.to_thread(directory.chmod, 0o711)
         async with pair(directory, {}, only_novgorod=settings) as partners:
             token = await asyncio.to_thread(new_token, partners.novgorod.state_dir)
-            (directory / "token").write_text(token)
+            secret = directory / "secret"
+            secret.mkdir(mode=0o700)
+            (secret / "token").write_text(token)
             yield Watched(partners, admin, gateway, directory)
 
 

@@ -1,0 +1,106 @@
+"""What docker-compose.yml would start, started by hand: the same commands, settings and health checks.
+
+There need not be a container engine where the tests run. Addresses become free ports of the loopback.
+"""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+import tempfile
+from asyncio.subprocess import DEVNULL, STDOUT, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from control_plane.app.demo.organisation import eventually, free_port
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[3]
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+ADDRESS = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}:(\d+)")
+
+
+class Machine:
+    """One organisation's containers without containers: they share a state directory and the loopback."""
+
+    def __init__(self, directory: Path, database_url: str) -> None:
+        self._directory = directory
+        self._database_url = database_url
+        self._ports: dict[str, int] = {}
+
+    def _here(self, text: str) -> str:
+        """An address of a container, as a free port of this machine; the same one each time."""
+        return ADDRESS.sub(lambda match: f"127.0.0.1:{self._port(match[1])}", text)
+
+    def _port(self, port: str) -> int:
+        return self._ports.setdefault(port, free_port())
+
+    def environment(self, name: str) -> dict[str, str]:
+        given = {key: self._here(value) for key, value in SERVICES[name]["environment"].items()}
+        given["PROXENIA_PARTNER_NETWORKS"] = "127.0.0.0/8"
+        given["PROXENIA_GATEWAY_ADDRESS"] = ""
+        given.pop("PROXENIA_CONSUL_ADDRESS")  # no Consul here: the source would only say that it is lost
+        if "PROXENIA_DATABASE_URL" in given:
+            given["PROXENIA_DATABASE_URL"] = self._database_url
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("PROXENIA_")}
+        path = f"{Path(sys.executable).parent}:{inherited['PATH']}"
+        return {**inherited, **given, "PATH": path, "PROXENIA_STATE_DIR": str(self._directory)}
+
+    @asynccontextmanager
+    async def running(self, name: str) -> AsyncIterator[None]:
+        """The service's own command, until the block ends."""
+        with (self._directory / f"{name}.log").open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                "proxenia",
+                *SERVICES[name]["command"],
+                env=self.environment(name),
+                stdin=DEVNULL,
+                stdout=log,
+                stderr=STDOUT,
+            )
+            try:
+                yield
+            finally:
+                await _ended(process)
+
+    async def healthy(self, name: str) -> bool:
+        """The service's own health check."""
+        how, *command = SERVICES[name]["healthcheck"]["test"]
+        words = [self._here(word) for word in command]
+        argv = ["sh", "-c", *words] if how == "CMD-SHELL" else words
+        process = await asyncio.create_subprocess_exec(
+            *argv, env=self.environment(name), stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL
+        )
+        return await process.wait() == 0
+
+
+async def _ended(process: Process) -> None:
+    if process.returncode is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(process.wait(), 20)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+async def test_an_organisation_of_the_compose_file_becomes_healthy(database_url: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="pxc-") as name:
+        machine = Machine(Path(name), database_url)
+
+        before = await machine.healthy("luebeck"), await machine.healthy("luebeck-gateway")
+        async with machine.running("luebeck"):
+            await eventually("the control plane to be healthy", lambda: machine.healthy("luebeck"), within=60)
+            async with machine.running("luebeck-gateway"):
+                await eventually(
+                    "the gateway to be healthy", lambda: machine.healthy("luebeck-gateway"), within=60
+                )
+
+    assert before == (False, False)
