@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from control_plane.admin.dependencies import DiscoveryParts
+from control_plane.app.advertise import OurGateways
 from control_plane.app.settings import Settings
 from control_plane.app.source_settings import words
 from control_plane.app.sources import sources_of
@@ -31,7 +32,7 @@ class Discovery:
     ) -> "Discovery":
         """Put together; nothing runs yet."""
         watch = Watch(
-            sources_of(settings),
+            sources_of(settings, OurGateways(database.objects, settings.gateway_address)),
             Needs(
                 objects=database.objects,
                 sources=database.sources,

@@ -1,4 +1,4 @@
-"""The settings of discovery sources: Consul, the file of nodes, and plugins. Part of ``Settings``."""
+"""The settings of discovery sources: DNS, mDNS, Consul, the file of nodes, plugins. Part of ``Settings``."""
 
 import json
 import re
@@ -10,7 +10,14 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
 
 from control_plane.model.identity import ObjectId
+from control_plane.model.node import MAX_PORT
 
+_DOMAIN = re.compile(
+    r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z"
+)
+_MAX_DOMAIN = 200  # characters: instances have longer names
+_INTERFACE = re.compile(r"[^\s/]{1,15}\Z")  # Linux: IFNAMSIZ
+_DNS_PORT = 53
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?\Z")  # no slash: it is part of a path
 
 
@@ -43,6 +50,40 @@ def _check_names(text: str) -> str:
     return text
 
 
+def parse_server(text: str) -> tuple[str, int]:
+    """``<IP>``, ``<IP>:<port>`` or ``[v6]:<port>`` as an address; ValueError for anything else."""
+    try:
+        return str(ip_address(text)), _DNS_PORT
+    except ValueError:
+        host, _, port = text.rpartition(":")
+        if not port.isdecimal() or not 1 <= int(port) <= MAX_PORT:
+            message = f"expected <IP address> or <IP address>:<port>, got {text[:80]!r}"
+            raise ValueError(message) from None
+        return str(ip_address(host.removeprefix("[").removesuffix("]"))), int(port)
+
+
+def _check_servers(text: str) -> str:
+    for part in words(text):
+        parse_server(part)
+    return text
+
+
+def _check_domains(text: str) -> str:
+    for part in words(text):
+        if len(part) > _MAX_DOMAIN or not _DOMAIN.match(part):
+            message = f"expected a domain such as luebeck.example, got {part[:80]!r}"
+            raise ValueError(message)
+    return text
+
+
+def _check_interfaces(text: str) -> str:
+    for part in words(text):
+        if not _INTERFACE.match(part):
+            message = f"expected a network interface such as eth0, got {part[:80]!r}"
+            raise ValueError(message)
+    return text
+
+
 def _check_plugins(text: str) -> str:
     for part in words(text):
         ObjectId.check(part)
@@ -71,6 +112,23 @@ class SourceSettings(BaseModel):
     nodes_file: Path | None = Field(
         default=None, description="a YAML or TOML file that lists partners' nodes; it is followed"
     )
+    dns_domains: Annotated[str, AfterValidator(_check_domains)] = Field(
+        default="", description="domains whose instances of _proxenia._tcp are nodes, separated by commas"
+    )
+    dns_servers: Annotated[str, AfterValidator(_check_servers)] = Field(
+        default="", description="<IP>[:<port>] of the name servers to ask, in this order; empty: the system's"
+    )
+    dns_floor_seconds: float = Field(
+        default=1.0, ge=0.1, le=60, description="least time between two looks at a domain, below its TTLs too"
+    )
+    dns_require_dnssec: bool = Field(
+        default=False,
+        description="accept only what the name servers validated (AD); they and the way to them are trusted",
+    )
+    mdns_interfaces: Annotated[str, AfterValidator(_check_interfaces)] = Field(
+        default="", description="network interfaces on whose links mDNS is listened to, separated by commas"
+    )
+    mdns_advertise: bool = Field(default=False, description="announce our gateways there")
     consul_address: Annotated[str, AfterValidator(_check_address)] = Field(
         default="", description="http(s)://<host>:<port> of a Consul agent; empty: no Consul"
     )
@@ -108,6 +166,14 @@ class SourceSettings(BaseModel):
             message = "expected https:// in consul_address, since the token would travel in clear"
             raise ValueError(message)
         return path
+
+    @field_validator("mdns_advertise")
+    @classmethod
+    def _somewhere_to_advertise(cls, announce: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic calls it
+        if announce and not info.data.get("mdns_interfaces"):
+            message = "expected mdns_interfaces with it, got none"
+            raise ValueError(message)
+        return announce
 
     @field_validator("consul_register")
     @classmethod

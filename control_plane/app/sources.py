@@ -1,9 +1,12 @@
 """The discovery sources that the settings name."""
 
 from control_plane.app.settings import Settings
-from control_plane.app.source_settings import words
+from control_plane.app.source_settings import parse_server, words
 from control_plane.discovery.consul_http import ConsulOptions
+from control_plane.discovery.dns_exchange import Server
+from control_plane.discovery.dns_sd import DnsOptions
 from control_plane.discovery.manual import FileOptions
+from control_plane.discovery.mdns import Advertised, MdnsOptions, nothing
 from control_plane.discovery.plugins import Plugins
 from control_plane.discovery.table import sources
 from control_plane.model.sighting import SourceKind
@@ -12,10 +15,11 @@ from control_plane.ports.source import Source
 Wanted = tuple[SourceKind, object]
 
 
-def sources_of(settings: Settings) -> list[Source]:
-    """Every source, the built-in ones first."""
+def sources_of(settings: Settings, advertised: Advertised = nothing) -> list[Source]:
+    """Every source, the built-in ones first; ``advertised`` is what mDNS announces of ours."""
     plugins = Plugins(allowed=tuple(words(settings.sources_allowed)), options=settings.source_options)
-    return sources([*_manual(settings), *_consul(settings)], plugins)
+    built_in = [*_manual(settings), *_consul(settings), *_dns_sd(settings), *_mdns(settings, advertised)]
+    return sources(built_in, plugins)
 
 
 def _manual(settings: Settings) -> list[Wanted]:
@@ -28,6 +32,26 @@ def _consul(settings: Settings) -> list[Wanted]:
         return []
     datacenters = words(settings.consul_datacenters) or [""]
     return [(SourceKind.CONSUL, consul_options(settings, name)) for name in datacenters]
+
+
+def _dns_sd(settings: Settings) -> list[Wanted]:
+    servers = tuple(Server(*address) for address in map(parse_server, words(settings.dns_servers)))
+    options = [
+        DnsOptions(
+            domain=domain,
+            servers=servers,
+            floor=settings.dns_floor_seconds,
+            require_dnssec=settings.dns_require_dnssec,
+        )
+        for domain in words(settings.dns_domains)
+    ]
+    return [(SourceKind.DNS_SD, one) for one in options]
+
+
+def _mdns(settings: Settings, advertised: Advertised) -> list[Wanted]:
+    announce = advertised if settings.mdns_advertise else nothing
+    interfaces = words(settings.mdns_interfaces)
+    return [(SourceKind.MDNS, MdnsOptions(interface=name, advertised=announce)) for name in interfaces]
 
 
 def consul_options(settings: Settings, datacenter: str = "") -> ConsulOptions:

@@ -13,6 +13,7 @@ from control_plane.discovery.dns_instance import BROWSING
 from control_plane.discovery.dns_look import LOOK_DEADLINE, look
 from control_plane.discovery.dns_memory import Memory
 from control_plane.discovery.dns_servers import NameServers
+from control_plane.discovery.dns_system import system_servers
 from control_plane.model.sighting import SourceKind
 from control_plane.ports.source import MAX_SILENCE, Lost, Report
 
@@ -22,11 +23,14 @@ WAIT_MOST = MAX_SILENCE / 2 - LOOK_DEADLINE  # seconds; looking more often than 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DnsOptions:
-    """How to look at a domain. ``servers`` are asked in this order; ``floor`` is in seconds."""
+    """How to look at a domain. ``floor`` is the least time between two looks, in seconds.
+
+    ``servers`` are asked in this order; without any, those of the machine.
+    """
 
     domain: str
-    servers: Sequence[Server]
-    floor: float = 5.0
+    servers: Sequence[Server] = ()
+    floor: float = 1.0
     require_dnssec: bool = False
 
 
@@ -38,7 +42,7 @@ class DnsSd:
     def __init__(self, options: DnsOptions) -> None:
         self._options = options
         self._domain = parse_domain(options.domain)
-        self._servers = tuple(options.servers)
+        self._order: tuple[Server, ...] = ()  # of the last look: servers that failed come last
         self._wake = asyncio.Event()
 
     @property
@@ -57,15 +61,20 @@ class DnsSd:
         while True:
             self._wake.clear()
             began = loop.time()
-            async with NameServers(self._servers, authentic=self._options.require_dnssec) as servers:
+            async with NameServers(self._servers(), authentic=self._options.require_dnssec) as servers:
                 seen = await look(servers, self._domain, memory.domains)
-            self._servers = servers.order
+            self._order = servers.order
             report = await memory.report(seen, loop.time())
             yield report
             wait = pause(
                 None if isinstance(report, Lost) else seen.ttl, self._options.floor, loop.time() - began
             )
             await self._sleep(wait + random.random() * JITTER)  # noqa: S311 - so that replicas do not march in step
+
+    def _servers(self) -> list[Server]:
+        """The servers to ask, as they fared the last time; those of the machine may have changed."""
+        rank = {server: number for number, server in enumerate(self._order)}
+        return sorted(self._options.servers or system_servers(), key=lambda server: rank.get(server, 0))
 
     async def _sleep(self, seconds: float) -> None:
         try:

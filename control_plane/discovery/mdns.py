@@ -5,7 +5,8 @@ for again, and what does not answer goes.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from control_plane.discovery.mdns_advertise import Advertisement, service
 from control_plane.discovery.mdns_interface import UnusableError, find
@@ -22,14 +23,30 @@ READ_AGAIN = 60.0  # seconds between readings of everything that is known
 CONFIRM = 30.0  # seconds between reports where nothing happens
 
 
-class Mdns:
+Advertised = Callable[[], Awaitable[Sequence[Advertisement]]]
+
+
+async def nothing() -> Sequence[Advertisement]:
+    """Announce nothing."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MdnsOptions:
     """One interface. ``advertised`` says what of ours is announced there; it is asked every second."""
+
+    interface: str
+    advertised: Advertised = nothing
+
+
+class Mdns:
+    """Implements ports.source.Source on the link of one interface."""
 
     kind = SourceKind.MDNS
 
-    def __init__(self, interface: str, advertised: Callable[[], Sequence[Advertisement]] = tuple) -> None:
-        self._interface = interface
-        self._advertised = advertised
+    def __init__(self, options: MdnsOptions) -> None:
+        self._interface = options.interface
+        self._advertised = options.advertised
         self._news = asyncio.Event()
         self._asked = False
 
@@ -69,7 +86,7 @@ class Mdns:
 class _Watch:
     """Decides when there is something to report."""
 
-    def __init__(self, link: Link, view: View, advertised: Callable[[], Sequence[Advertisement]]) -> None:
+    def __init__(self, link: Link, view: View, advertised: Advertised) -> None:
         self._link = link
         self._view = view
         self._advertised = advertised
@@ -79,7 +96,7 @@ class _Watch:
 
     async def next(self, news: asyncio.Event, *, asked: bool) -> bool:
         """Wait for news, or a second; whether to report now."""
-        wanted = [service(one, self._link.interface) for one in self._advertised()]
+        wanted = [service(one, self._link.interface) for one in await self._advertised()]
         await self._link.advertise(wanted)
         if asked:
             self._link.query()

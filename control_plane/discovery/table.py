@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from control_plane.discovery.consul import ConsulSource
+from control_plane.discovery.dns_sd import DnsSd
 from control_plane.discovery.manual import ManualFile
+from control_plane.discovery.mdns import Mdns
 from control_plane.discovery.plugins import Plugins, load
 from control_plane.model.sighting import SourceKind
 from control_plane.ports.source import Source
@@ -12,6 +14,8 @@ from control_plane.ports.source import Source
 Factory = Callable[[Any], Source]  # each takes the options of its kind
 
 BUILT_INS: Mapping[SourceKind, Factory] = {
+    SourceKind.DNS_SD: DnsSd,
+    SourceKind.MDNS: Mdns,
     SourceKind.CONSUL: ConsulSource,
     SourceKind.MANUAL: ManualFile,
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from control_plane.discovery.mdns import Mdns
+from control_plane.discovery.mdns import Mdns, MdnsOptions
 from tests.contract.source_world import Record
 from tests.integration.discovery.avahi import Avahi, Link, why_not
 from tests.integration.discovery.bind9 import Instance
@@ -61,4 +61,4 @@ class AvahiWorld:
         self._avahi.publish(*self._there.values())
 
     def source(self) -> Mdns:
-        return Mdns(self._link.name)
+        return Mdns(MdnsOptions(interface=self._link.name))

@@ -17,6 +17,10 @@ def read(directory: Path, text: str) -> Settings:
 
 ALL = """
 nodes_file = "/etc/proxenia/nodes.yaml"
+dns_domains = "luebeck.example, partners.example"
+dns_servers = "192.0.2.53, [2001:db8::53]:5353"
+mdns_interfaces = "eth0"
+mdns_advertise = true
 consul_address = "https://consul.bergen.example:8501"
 consul_service = "gateways"
 consul_datacenters = "dc1, dc2"
@@ -35,6 +39,9 @@ def test_each_thing_that_is_set_is_a_source(tmp_path: Path) -> None:
         "manual:nodes.yaml",
         "consul:dc1",
         "consul:dc2",
+        "dns-sd:luebeck.example",
+        "dns-sd:partners.example",
+        "mdns:eth0",
         "plugin:absent",
     ]
     assert consul_options(settings, "dc1").token_file == Path("/etc/proxenia/token")
@@ -65,6 +72,13 @@ def test_a_child_process_has_the_same_settings(tmp_path: Path, monkeypatch: pyte
         ('consul_address = "http://192.0.2.1:8500"\nconsul_token_file = "/t"', "would travel in clear"),
         ('consul_register = "tcp"', "consul_register: expected consul_address with it"),
         ('consul_register = "yes"', "consul_register"),
+        ('dns_domains = "lübeck.example"', "dns_domains: expected a domain"),
+        ('dns_domains = "."', "dns_domains: expected a domain"),
+        ('dns_servers = "ns.example"', "dns_servers: expected <IP address>"),
+        ('dns_servers = "192.0.2.1:0"', "dns_servers: expected <IP address>"),
+        ("dns_floor_seconds = 0", "dns_floor_seconds"),
+        ('mdns_interfaces = "an interface"', "mdns_interfaces: expected a network interface"),
+        ("mdns_advertise = true", "mdns_advertise: expected mdns_interfaces with it"),
         ('sources_allowed = "a,b c"', "sources_allowed: expected letters"),
         ('[source_options.other]\npath = "x"', "expected options of sources that sources_allowed names"),
     ],
