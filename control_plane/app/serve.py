@@ -171,6 +171,9 @@ def tuning_of(settings: Settings) -> Tuning:
         circuit_open=settings.circuit_open_seconds,
         circuit_open_max=max(settings.circuit_open_seconds * 10, 300.0),
         max_connection_duration=settings.connection_seconds,
+        zone=settings.zone,
+        burst=settings.rate_limit_burst,
+        limits_enforced=settings.rate_limits == "enforced",
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from control_plane.gateway.config import AgentConfig
 from control_plane.gateway.statistics import stats_config
+from control_plane.model.xds import LOCAL_CLUSTER
 
 _TYPE = "type.googleapis.com/"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -31,8 +32,11 @@ def bootstrap(config: AgentConfig) -> dict[str, Any]:
             "ignore_global_conn_limit": True,
         },
         "dynamic_resources": _dynamic_resources(),
-        "static_resources": {"clusters": [_xds_cluster(config), _admin_cluster()]},
-        "cluster_manager": {"outlier_detection": {"event_log_path": "log/outlier.jsonl"}},
+        "static_resources": {"clusters": [_xds_cluster(config), _gateways(), _admin_cluster()]},
+        "cluster_manager": {
+            "outlier_detection": {"event_log_path": "log/outlier.jsonl"},
+            "local_cluster_name": LOCAL_CLUSTER,
+        },
         "stats_config": stats_config(),
         # Flushing the statistics of 10,000 clusters stalls the main thread for 0.3 s: only when one reads.
         "stats_flush_on_admin": True,
@@ -127,6 +131,12 @@ def _xds_cluster(config: AgentConfig) -> dict[str, Any]:
         "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
     }
     return cluster
+
+
+def _gateways() -> dict[str, Any]:
+    """Our own gateways, of which Envoy only wants to know how many there are: they share the limits."""
+    source = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "1s"}
+    return {"name": LOCAL_CLUSTER, "type": "EDS", "eds_cluster_config": {"eds_config": source}}
 
 
 def _mutual_tls() -> dict[str, Any]:

@@ -67,7 +67,7 @@ _SUFFIXES = (
 _CONTAINED = (
     ".outlier_detection.",  # open circuits, and the settings that would keep one from opening
     ".rbac.",  # allowed, denied, and the same of the shadow policy
-    ".http_local_rate_limit.",
+    "http_local_rate_limit.",
 )
 
 

@@ -12,6 +12,7 @@ from control_plane.model.bundle import Bundle
 from control_plane.model.gateway import Gateway
 from control_plane.model.grant import Capability
 from control_plane.model.identity import SpiffeId, TrustDomain
+from control_plane.model.limit import DEFAULT
 from control_plane.model.node import Endpoint
 from control_plane.model.problem import Problem
 from control_plane.model.resource import Resource
@@ -108,6 +109,7 @@ class Export:
     allowed: tuple[tuple[SpiffeId, tuple[Policy, ...]], ...]  # sorted by identity; policies by id
     revoked: tuple[tuple[TrustDomain, tuple[str, ...]], ...] = ()  # serials of these partners' certificates
     shadow: tuple[tuple[SpiffeId, tuple[Policy, ...]], ...] = ()  # what shadow grants would allow; as above
+    limits: tuple[tuple[SpiffeId, int], ...] = ()  # requests an hour of those who have not the default
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ class Listeners:
 
     gateway: Gateway
     epoch: int = 0
+    limits: tuple[int, ...] = (DEFAULT,)  # every limit, in requests an hour, that somebody has
 
 
 Planned = Import | Export | Partner | Listeners

@@ -32,6 +32,7 @@ _NUMBERS: dict[str, tuple[float, float]] = {
     "max_streams": (1, 100_000),
     "mcp_body_bytes": (1_024, 10_485_760),
     "slow_start": (0, 3_600),
+    "burst": (1, 1_000_000),
 }
 
 
@@ -65,6 +66,10 @@ class Tuning:
 
     slow_start: float = 10.0  # until a node that joined or came back has its whole share
     zone: str = ""  # where we are: nodes whose metadata says the same zone are asked first
+
+    # Requests that a partner's node may send at once, beside those that its limit an hour brings.
+    burst: int = 50
+    limits_enforced: bool = True  # False: who would be over its limit is only counted
 
     max_connections: int = 1_024  # of one gateway to one resource
     max_pending_requests: int = 1_024

@@ -13,6 +13,10 @@ SECRET = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret" 
 VERSION_BYTES = 6  # 8 base64 characters: short, since Envoy repeats every version when it reconnects
 
 
+LOCAL_CLUSTER = "gateways"
+"""The cluster by which an Envoy knows how many gateways of ours share the limits; nothing is sent to it."""
+
+
 @dataclass(frozen=True, slots=True)
 class XdsResource:
     """``body`` is the serialised message; ``version`` is made of its bytes: replicas agree without talking.

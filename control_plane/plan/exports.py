@@ -7,6 +7,7 @@ from control_plane.model.grant import Grant
 from control_plane.model.identity import SpiffeId, TrustDomain
 from control_plane.model.problem import Problem
 from control_plane.model.resource import Resource, ResourceKind
+from control_plane.plan.limits import limits_of
 from control_plane.plan.world import World
 
 
@@ -40,12 +41,16 @@ def plan_export(world: World, name: str) -> tuple[Export | None, tuple[Problem, 
             )
         )
     in_force = [grant for grant in grants if _in_force(world, grant)]
+    allowed = _rows(world, resource, [grant for grant in in_force if not grant.shadow])
+    organisations = sorted({grant.organisation for grant in in_force})
+    nodes = (node for one in organisations for node in world.nodes_of.get(one, {}).values())
     return (
         Export(
             resource,
-            _rows(world, resource, [grant for grant in in_force if not grant.shadow]),
+            allowed,
             _revoked_serials(world, grants),
             _rows(world, resource, [grant for grant in in_force if grant.shadow]),
+            limits_of(nodes, (identity for identity, _ in allowed)),
         ),
         tuple(problems),
     )

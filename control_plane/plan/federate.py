@@ -77,4 +77,4 @@ def _gateway(world: World, key: str) -> Outcome:
     if (ingress.host, ingress.port) == (egress.host, egress.port):
         detail = f"ingress and egress both listen on {ingress.host} port {ingress.port}"
         return Outcome(None, (Problem(subject, "same_address", detail, "give them different ports"),))
-    return Outcome(Listeners(gateway, world.epoch))
+    return Outcome(Listeners(gateway, world.epoch, world.limits.classes))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
 from control_plane.model.grant import Grant
+from control_plane.model.group import Group
 from control_plane.model.identity import ResourceName, SpiffeId, TrustDomain
 from control_plane.model.node import Node
 from control_plane.model.resource import Resource
@@ -51,6 +52,26 @@ class Catalogue:
         """The resources that this node serves."""
         yield from self._by_node.of(node.key)
         yield from self._by_all.of(node.organisation)
+
+
+class GroupBook:
+    """Keys of groups by the keys of their members' resources."""
+
+    __slots__ = ("_of",)
+
+    def __init__(self) -> None:
+        self._of: Index[str, str] = Index()
+
+    def replace(self, old: Group | None, new: Group | None) -> None:
+        """Take ``old`` out and ``new`` in."""
+        for group, change in ((old, self._of.discard), (new, self._of.add)):
+            if group is not None:
+                for member in group.members:
+                    change(f"{group.name}@{member}", group.key)
+
+    def of(self, resource_key: str) -> AbstractSet[str]:
+        """The groups that this resource is a part of."""
+        return self._of.of(resource_key)
 
 
 class GrantBook:

@@ -24,8 +24,9 @@ from control_plane.plan.admit import admit, closed_because
 from control_plane.plan.conditions import Timetable
 from control_plane.plan.facts import carried, denied, put, served
 from control_plane.plan.index import Index
+from control_plane.plan.limits import Limits
 from control_plane.plan.lists import Judge, Lists, as_it_is
-from control_plane.plan.references import Catalogue, GrantBook
+from control_plane.plan.references import Catalogue, GrantBook, GroupBook
 from control_plane.plan.sighted import Sighted
 
 Address = tuple[str, int]
@@ -42,6 +43,7 @@ class World:
         # The operator's, and discovered ones of organisations with an agreement.
         self.nodes: dict[str, Node] = {}
         self.sighted = Sighted()  # what nodes are made of
+        self.limits = Limits()
         self.agreements: dict[str, Agreement] = {}
         self.bundles: dict[str, Bundle] = {}
         self.resources: dict[str, Resource] = {}
@@ -49,7 +51,7 @@ class World:
         self.gateways: dict[str, Gateway] = {}
         self.groups: dict[str, Group] = {}
         self.steering: dict[str, Steering] = {}  # by node
-        self.groups_of: Index[str, str] = Index()  # groups by the keys of their members' resources
+        self.group_book = GroupBook()
         # Partners only: our own nodes are no part of what we offer or reach.
         self.nodes_of: dict[TrustDomain, dict[ObjectId, Node]] = {}
         self.identities_of: dict[TrustDomain, dict[SpiffeId, int]] = {}  # how many enabled nodes carry each
@@ -73,7 +75,7 @@ class World:
         for item in items:
             self._take(item, dirty)
         imports = [unit.key for unit in dirty if unit.kind is UnitKind.IMPORT]
-        dirty.update(Unit(UnitKind.GROUP, group) for key in imports for group in self.groups_of.of(key))
+        dirty.update(Unit(UnitKind.GROUP, group) for key in imports for group in self.group_book.of(key))
         return dirty
 
     def move(self, now: datetime) -> set[Unit]:
@@ -169,14 +171,16 @@ class World:
         put(self.nodes, key, new)
         if node.organisation == self.own:
             return
+        was_known = self.known(node.organisation)
+        self._enlist(node, new)
         if (old is None) != (new is None):
-            was_known = self.known(node.organisation)
-            self._enlist(node, new)
             dirty.update(Unit(UnitKind.IMPORT, name) for name in self.catalogue.naming(key))
-            if was_known != self.known(node.organisation):
-                dirty.add(Unit(UnitKind.PARTNER, node.organisation))
-        else:
-            self._enlist(node, new)
+        if was_known != self.known(node.organisation):
+            dirty.add(Unit(UnitKind.PARTNER, node.organisation))
+        others, whose = self.limits.take(old, new)
+        dirty.update(Unit(UnitKind.GATEWAY, name) for name in self.gateways if others)
+        exports = (name for identity in whose for name in self.grant_book.resources_for(identity))
+        dirty.update(Unit(UnitKind.EXPORT, name) for name in exports)
         self._addresses(node, served(old), served(new), dirty)
         if old and new and zone_of(old) != zone_of(new):
             dirty.update(Unit(UnitKind.IMPORT, name) for name in self.catalogue.served_by(node))
@@ -244,10 +248,7 @@ class World:
             dirty.add(Unit(UnitKind.PARTNER, resource.organisation))
 
     def _group(self, key: str, new: Group | None, dirty: set[Unit]) -> None:
-        for group in filter(None, (self.groups.get(key), new)):
-            change = self.groups_of.add if group is new else self.groups_of.discard
-            for member in group.members:
-                change(f"{group.name}@{member}", key)
+        self.group_book.replace(self.groups.get(key), new)
         put(self.groups, key, new)
         dirty.add(Unit(UnitKind.GROUP, key))
 

@@ -15,7 +15,7 @@ from control_plane.model.identity import SpiffeId, TrustDomain
 from control_plane.model.problem import Problem
 from control_plane.model.steering import Steering
 from control_plane.model.tuning import Tuning
-from control_plane.model.xds import ROUTES, SECRET, XdsResource
+from control_plane.model.xds import ENDPOINTS, LOCAL_CLUSTER, ROUTES, SECRET, XdsResource
 from control_plane.pki.in_force import in_force
 from control_plane.plan.federate import federate
 from control_plane.plan.world import World
@@ -28,13 +28,15 @@ from control_plane.translate.unit import (
     egress_routes,
     ingress_routes,
     ingress_trust,
+    sharing,
     translate,
 )
 
 _INGRESS_ROUTES = Name(ROUTES, INGRESS)
 _EGRESS_ROUTES = Name(ROUTES, EGRESS)
 _INGRESS_TRUST = Name(SECRET, TRUST_INGRESS)
-_SHARED = (_INGRESS_ROUTES, _EGRESS_ROUTES, _INGRESS_TRUST)
+_GATEWAYS = Name(ENDPOINTS, LOCAL_CLUSTER)
+_SHARED = (_INGRESS_ROUTES, _EGRESS_ROUTES, _INGRESS_TRUST, _GATEWAYS)
 
 Step = Generator[None, None, Publication]
 K = TypeVar("K")
@@ -53,6 +55,7 @@ class Federator:
         self._refused: dict[Unit, Problem] = {}
         self._virtual_hosts: dict[str, bytes] = {}  # by resource of ours
         self._egress_hosts: dict[str, bytes] = {}  # by import with a time-out of its own
+        self._gateways = 0  # that share the limits
         self._trust_domains: dict[str, bytes] = {}  # by partner
         self._stale = set(_SHARED)
         self._consistency = Consistency(Reference(*name) for name in _SHARED)
@@ -188,6 +191,9 @@ class Federator:
         if new.egress_host != old.egress_host:
             _put(self._egress_hosts, unit.key, new.egress_host or None)
             self._stale.add(_EGRESS_ROUTES)
+        if new.member != old.member:
+            self._gateways += new.member - old.member
+            self._stale.add(_GATEWAYS)
         if new.trust_domain != old.trust_domain:
             _put(self._trust_domains, unit.key, new.trust_domain or None)
             self._stale.add(_INGRESS_TRUST)
@@ -197,6 +203,8 @@ class Federator:
         for name in sorted(self._stale):
             if name == _INGRESS_ROUTES:
                 yield name, ingress_routes([self._virtual_hosts[key] for key in sorted(self._virtual_hosts)])
+            elif name == _GATEWAYS:
+                yield name, sharing(self._gateways)
             elif name == _INGRESS_TRUST:
                 domains = [self._trust_domains[key] for key in sorted(self._trust_domains)]
                 yield name, ingress_trust(self._own, domains)

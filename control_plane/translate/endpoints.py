@@ -9,8 +9,9 @@ from envoy.config.endpoint.v3 import endpoint_components_pb2
 
 from control_plane.model.federation import Condition, Target
 from control_plane.model.identity import ObjectId, TrustDomain
-from control_plane.model.node import Endpoint
+from control_plane.model.node import MAX_PORT, Endpoint
 from control_plane.model.tuning import Tuning
+from control_plane.model.xds import LOCAL_CLUSTER
 from control_plane.translate.clusters import MATCH_KEY
 from control_plane.translate.names import NAMESPACE
 from control_plane.translate.parts import serialised
@@ -27,6 +28,12 @@ LOCALITY, SUB_ZONE = 1, 3  # LocalityLbEndpoints, Locality
 MAX_LEVELS = 128  # priorities that Envoy knows; what is further behind shares the last one
 
 _STATUS = {Condition.DRAINING: health_check_pb2.DRAINING, Condition.OPEN: health_check_pb2.UNHEALTHY}
+
+
+def of_gateways(number: int) -> bytes:
+    """As many members as there are gateways; their addresses mean nothing, since nothing is sent there."""
+    members = (Endpoint("127.0.0.1", port) for port in range(1, min(number, MAX_PORT) + 1))
+    return _assignment(LOCAL_CLUSTER, ((_Place(0, 0, 0), 0, _address(each)) for each in members))
 
 
 class _Place(NamedTuple):

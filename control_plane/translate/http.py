@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from control_plane.model.tuning import Tuning
-from control_plane.translate import access_log, addressing, mcp
+from control_plane.translate import access_log, addressing, mcp, rate_limits
 from control_plane.translate.clusters import CONNECTION_WINDOW, STREAM_WINDOW
 from control_plane.translate.names import CLUSTER_HEADER, EGRESS, IMPORT_PREFIX, INGRESS, SERIAL_HEADER
 from control_plane.translate.parts import WAIT, ads, extension, packed, seconds
@@ -20,7 +20,7 @@ _Manager = http_connection_manager_pb2.HttpConnectionManager
 _YES = BoolValue(value=True)
 
 
-def ingress_manager(tuning: Tuning) -> _Manager:
+def ingress_manager(tuning: Tuning, limits: tuple[int, ...]) -> _Manager:
     """From partners: nothing is routed before it is authorized, and their request ids are kept."""
     manager = _manager(INGRESS, tuning)
     # Both audits carry the same id; what the partner sends is taken, and the row is keyed by partner and id.
@@ -31,7 +31,15 @@ def ingress_manager(tuning: Tuning) -> _Manager:
     manager.set_current_client_cert_details.uri = True
     # Envoy's rules cannot look at a certificate's serial number, but at a header that it wrote itself.
     manager.early_header_mutation_extensions.append(_overwriting(SERIAL_HEADER, "%DOWNSTREAM_PEER_SERIAL%"))
-    manager.http_filters.extend([mcp.reader(tuning), _filter(PER_ROUTE, deny_all()), _router()])
+    manager.http_filters.extend(
+        [
+            mcp.reader(tuning),
+            _filter(PER_ROUTE, deny_all()),
+            # Behind it, so that what is denied costs nobody anything.
+            _filter(rate_limits.FILTER, rate_limits.by_peer(limits, tuning)),
+            _router(),
+        ]
+    )
     return manager
 
 

@@ -25,9 +25,9 @@ from control_plane.translate.tls import ingress_socket
 _MANAGER = "envoy.filters.network.http_connection_manager"
 
 
-def ingress(gateway: Gateway, tuning: Tuning, *, epoch: int = 0) -> bytes:
+def ingress(gateway: Gateway, tuning: Tuning, *, epoch: int = 0, limits: tuple[int, ...]) -> bytes:
     """Mutual TLS, then HTTP."""
-    chain = _chain(PARTNERS, epoch, ingress_manager(tuning))
+    chain = _chain(PARTNERS, epoch, ingress_manager(tuning, limits))
     chain.transport_socket.CopyFrom(ingress_socket(tuning))
     chain.transport_socket_connect_timeout.CopyFrom(seconds(tuning.handshake_timeout))
     listener = _listener(INGRESS, gateway.ingress, chain)

@@ -11,7 +11,7 @@ from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 from control_plane.model.federation import Export
 from control_plane.model.resource import Resource, ResourceKind
 from control_plane.model.tuning import Tuning
-from control_plane.translate import mcp
+from control_plane.translate import mcp, rate_limits
 from control_plane.translate.names import (
     CLUSTER_HEADER,
     EGRESS,
@@ -52,6 +52,8 @@ _OVERRIDES = (
     "x-original-url",
     "x-rewrite-url",
 )
+
+BUDGET_PATH = "/.well-known/proxenia-budget"
 
 VIRTUAL_HOSTS = 2  # RouteConfiguration.virtual_hosts; a test holds it against the descriptor
 
@@ -114,7 +116,10 @@ def ingress_host(export: Export, own: str, tuning: Tuning) -> bytes:
     host = route_components_pb2.VirtualHost(
         name=f"export/{resource.name}",
         domains=[f"{resource.name}.{own}"],
-        routes=[_inward(export, match, timeout) for match, timeout in _timeouts(export, tuning)],
+        routes=[
+            _budget(export),
+            *(_inward(export, match, timeout) for match, timeout in _timeouts(export, tuning)),
+        ],
         # Repeating idempotent requests end to end is the calling gateway's part; here only what went nowhere.
         retry_policy=_retries(_UNTOUCHED, tuning),
     )
@@ -124,6 +129,20 @@ def ingress_host(export: Export, own: str, tuning: Tuning) -> bytes:
     if resource.kind is ResourceKind.MCP:
         host.typed_per_filter_config[MCP_FILTER].CopyFrom(mcp.switched_on())
     return delimited(VIRTUAL_HOSTS, serialised(host))
+
+
+def _budget(export: Export) -> route_components_pb2.Route:
+    """What a caller has left, in the headers of an answer that we make ourselves; asking costs one request.
+
+    Everybody may ask who can shake hands: it is about the caller alone.
+    """
+    route = _Route(name="budget", match=_Match(path=BUDGET_PATH))
+    route.direct_response.status = 200
+    route.direct_response.body.inline_string = "see the x-ratelimit headers\n"
+    rate_limits.of_peers(route.metadata, export.limits)
+    for name in (PER_ROUTE, MCP_FILTER):
+        route.typed_per_filter_config[name].CopyFrom(packed(route_components_pb2.FilterConfig(disabled=True)))
+    return route
 
 
 def _timeouts(export: Export, tuning: Tuning) -> list[tuple[_Match, float]]:
@@ -144,6 +163,7 @@ def _inward(export: Export, match: _Match, timeout: float) -> route_components_p
     if export.resource.kind is ResourceKind.MCP:  # nobody reads what crosses a WebSocket
         action.upgrade_configs.add(upgrade_type="websocket", enabled=BoolValue(value=False))
     facts = metadata(resource=export.resource.key)
+    rate_limits.of_peers(facts, export.limits)
     return _Route(name=f"resource/{export.resource.name}", match=match, route=action, metadata=facts)
 
 

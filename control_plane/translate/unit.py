@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from control_plane.model.federation import Export, Import, Listeners, Partner, Planned
 from control_plane.model.identity import TrustDomain
 from control_plane.model.tuning import Tuning
-from control_plane.model.xds import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET, XdsResource
+from control_plane.model.xds import CLUSTER, ENDPOINTS, LISTENER, LOCAL_CLUSTER, ROUTES, SECRET, XdsResource
 from control_plane.translate import clusters, endpoints, listeners, routes, secrets
 from control_plane.translate.names import (
     EGRESS,
@@ -27,6 +27,7 @@ class Translated:
     egress_host: bytes = b""  # part of the route configuration ``egress``
     trust_domain: bytes = b""  # part of the secret ``trust-ingress``
     export: Export | None = None  # what it was made of, for those who ask what is allowed
+    member: bool = False  # a gateway: one of those that share the limits
 
 
 def translate(planned: Planned, tuning: Tuning, own: TrustDomain) -> Translated:
@@ -54,14 +55,15 @@ def translate(planned: Planned, tuning: Tuning, own: TrustDomain) -> Translated:
         case Partner(organisation):
             secret = XdsResource.of(SECRET, partner_trust(organisation), secrets.partner_secret(planned))
             return Translated((secret,), trust_domain=secrets.ingress_domain(planned))
-        case Listeners(gateway, epoch):
-            into = listeners.ingress(gateway, tuning, epoch=epoch)
+        case Listeners(gateway, epoch, limits):
+            into = listeners.ingress(gateway, tuning, epoch=epoch, limits=limits)
             out = listeners.egress(gateway, tuning, epoch=epoch)
             made = [(INGRESS, into), (EGRESS, out)]
             if gateway.metrics is not None:
                 made.append((METRICS, listeners.metrics(gateway.metrics, tuning)))
             return Translated(
-                tuple(XdsResource.of(LISTENER, name, body, scope=gateway.id) for name, body in made)
+                tuple(XdsResource.of(LISTENER, name, body, scope=gateway.id) for name, body in made),
+                member=True,
             )
 
 
@@ -73,6 +75,11 @@ def egress_routes(tuning: Tuning, virtual_hosts: list[bytes]) -> XdsResource:
 def ingress_routes(virtual_hosts: list[bytes]) -> XdsResource:
     """The ingress routes of all exports, in the given order."""
     return XdsResource.of(ROUTES, INGRESS, routes.ingress(virtual_hosts))
+
+
+def sharing(gateways: int) -> XdsResource:
+    """How many gateways share the limits, as Envoy counts them."""
+    return XdsResource.of(ENDPOINTS, LOCAL_CLUSTER, endpoints.of_gateways(gateways))
 
 
 def ingress_trust(own: TrustDomain, trust_domains: list[bytes]) -> XdsResource:

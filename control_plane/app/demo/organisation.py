@@ -96,6 +96,7 @@ class Organisation:
             "PROXENIA_EGRESS_LISTEN": f"127.0.0.1:{site.egress}",
             "PROXENIA_CIRCUIT_OPEN_SECONDS": "2",  # 30 by default: nobody wants to watch that
             "PROXENIA_DRAIN_SECONDS": "0.5",
+            "PROXENIA_RATE_LIMITS": "observed",  # more requests in seconds than a partner has in an hour
             "PROXENIA_ENVOY_CONCURRENCY": "1",
             **self._settings,
         }

@@ -27,6 +27,7 @@ from tests.integration.translate.static import bootstrap
 CALLER = TrustDomain("caller.example")
 SERVER = TrustDomain("server.example")
 OTHER = TrustDomain("other.example")  # offers the same, where a test asks for it
+UNLIMITED = 1_000_000_000  # requests an hour
 CALLER_ID = SpiffeId(f"spiffe://{CALLER}/gateway/gw")
 ANY = Endpoint("127.0.0.1", 1)  # replaced by a free port when Envoy starts
 
@@ -93,11 +94,12 @@ async def _events(request: web.Request) -> web.StreamResponse:
 
 @asynccontextmanager
 async def parties(
-    tuning: Tuning, *, servers: int = 1, others: int = 0, more: Sequence[Value] = ()
+    tuning: Tuning, *, servers: int = 1, others: int = 0, more: Sequence[Value] = (), rate: int = UNLIMITED
 ) -> AsyncIterator[Parties]:
     """All of it, running; the server organisation has ``servers`` nodes, the other one ``others``.
 
-    ``more`` is what the caller has beside their nodes and resources.
+    ``more`` is what the caller has beside their nodes and resources, ``rate`` how many requests an hour
+    it may send.
     """
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="px-")))
@@ -108,7 +110,7 @@ async def parties(
         values, envoys = list(more), {}
         for authority, count in ((theirs, servers), (rest, others)):
             own = authority.trust_domain
-            served = _served(own, service.port, ours)
+            served = _served(own, service.port, ours, rate)
             envoys[own] = [
                 await stack.enter_async_context(
                     _gateway(directory / f"{own}-{n}", authority, served, tuning, name=f"gw-{n}")
@@ -152,14 +154,14 @@ async def _gateway(
         yield envoy
 
 
-def _served(own: TrustDomain, port: int, callers: Authority) -> list[Value]:
+def _served(own: TrustDomain, port: int, callers: Authority, rate: int) -> list[Value]:
     """At the server: who may call what. ``secret`` is granted to nobody, ``items`` in part."""
     upstreams = (Endpoint("127.0.0.1", port),)
     partly = (Capability(("GET",), "/items"), Capability(("POST",), "/orders/"))
     return [
         Agreement(CALLER, AgreementState.TRUSTED),
         Bundle(CALLER, (callers.anchor,)),
-        Node(ObjectId("gw"), CALLER, CALLER_ID, (ANY,)),
+        Node(ObjectId("gw"), CALLER, CALLER_ID, (ANY,), rate_limit_per_hour=rate),
         *(Resource(ResourceName(name), own, upstreams=upstreams) for name in ("orders", "items", "secret")),
         Resource(ResourceName("tools"), own, ResourceKind.MCP, upstreams=upstreams),
         Grant(ObjectId("tools-x"), ResourceName("tools"), CALLER_ID, (Capability(tools=("x", "x_2")),)),

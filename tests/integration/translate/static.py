@@ -16,7 +16,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 from envoy.extensions.transport_sockets.tls.v3 import secret_pb2, tls_pb2
 from google.protobuf import json_format
 
-from control_plane.model.xds import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET, XdsResource
+from control_plane.model.xds import CLUSTER, ENDPOINTS, LISTENER, LOCAL_CLUSTER, ROUTES, SECRET, XdsResource
 
 
 def bootstrap(resources: Iterable[XdsResource], *, admin: str = "", free_ports: bool = False) -> str:
@@ -37,6 +37,10 @@ def bootstrap(resources: Iterable[XdsResource], *, admin: str = "", free_ports: 
         static.listeners.append(listener)
     for body in bodies.get(SECRET, {}).values():
         static.secrets.append(secret_pb2.Secret.FromString(body))
+    # The listener's limits are shared by our gateways: this is the only one.
+    alone = static.clusters.add(name=LOCAL_CLUSTER, type=cluster_pb2.Cluster.STATIC)
+    alone.load_assignment.ParseFromString(bodies[ENDPOINTS][LOCAL_CLUSTER])
+    result.cluster_manager.local_cluster_name = LOCAL_CLUSTER
     if admin:
         result.admin.address.pipe.path = admin
     return json_format.MessageToJson(result)

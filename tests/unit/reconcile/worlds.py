@@ -92,6 +92,7 @@ def _nodes(draw: st.DrawFn) -> Node:
         draw(_some_endpoints),
         enabled=draw(st.sampled_from([True, True, False])),
         name=draw(st.sampled_from(["", "x"])),
+        rate_limit_per_hour=draw(st.sampled_from([10_000, 10_000, 500, 12_345])),
         metadata=draw(st.sampled_from([{}, {}, {"zone": "north"}])),
     )
 
