@@ -46,7 +46,18 @@ def test_the_same_object_again_touches_nothing(world: World, put: Put) -> None:
 def test_a_name_or_label_touches_nothing(world: World, put: Put) -> None:
     lb_1 = world.nodes["lb-1@luebeck.example"]
 
-    assert put(replace(lb_1, name="Holstentor", metadata={"a": "b"}, rate_limit_per_hour=5)) == set()
+    assert put(replace(lb_1, name="Holstentor", metadata={"a": "b"})) == set()
+
+
+def test_a_limit_touches_what_is_granted_and_one_that_nobody_had_the_gateways(world: World, put: Put) -> None:
+    lb_1, lb_2 = (world.nodes[f"lb-{number}@luebeck.example"] for number in (1, 2))
+
+    first = put(replace(lb_1, rate_limit_per_hour=5))
+    second = put(replace(lb_2, rate_limit_per_hour=5))
+
+    assert first == {STOCK, PRICES, Unit(UnitKind.GATEWAY, "gw-1")}
+    assert Unit(UnitKind.GATEWAY, "gw-1") not in second
+    assert STOCK in second
 
 
 def test_a_new_identity_touches_the_partner_and_the_grants_that_cover_it(world: World, put: Put) -> None:

@@ -64,7 +64,12 @@ def test_any_sequence_of_changes_equals_starting_from_nothing(
 def test_the_first_publication_is_whole_even_when_there_is_nothing() -> None:
     publication = Federator(BREMEN, Tuning()).apply(Change(0, ()))
 
-    assert names(publication) == {(ROUTES, "egress"), (ROUTES, "ingress"), (SECRET, "trust-ingress")}
+    assert names(publication) == {
+        (ROUTES, "egress"),
+        (ROUTES, "ingress"),
+        (SECRET, "trust-ingress"),
+        (ENDPOINTS, "gateways"),
+    }
     assert publication.removals == ()
 
 
@@ -121,7 +126,7 @@ def test_what_is_deleted_is_removed() -> None:
         Name(LISTENER, "ingress", "gw-1"),
         Name(LISTENER, "egress", "gw-1"),
     }
-    assert names(publication) == {(ROUTES, "ingress")}
+    assert names(publication) == {(ROUTES, "ingress"), (ENDPOINTS, "gateways")}
 
 
 def test_only_listeners_are_for_one_gateway() -> None:
