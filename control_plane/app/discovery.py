@@ -1,15 +1,18 @@
 """Discovery, put together and run: the sources that the settings name, and what follows them."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from control_plane.admin.dependencies import DiscoveryParts
 from control_plane.app.advertise import OurGateways
+from control_plane.app.registration import registrar_of
 from control_plane.app.settings import Settings
 from control_plane.app.source_settings import words
 from control_plane.app.sources import sources_of
 from control_plane.discovery.claims import Claims
+from control_plane.discovery.consul_register import Registrar
 from control_plane.discovery.follow import Needs
 from control_plane.discovery.guard import Rules
 from control_plane.discovery.watch import Watch
@@ -25,6 +28,7 @@ class Discovery:
 
     watch: Watch
     parts: DiscoveryParts  # what the admin API uses
+    registrar: Registrar | None
 
     @classmethod
     def of(
@@ -48,11 +52,14 @@ class Discovery:
             singleton=database.singleton,
         )
         parts = DiscoveryParts(sources=database.sources, names=watch.names, conflicts=federator.conflicts)
-        return cls(watch, parts)
+        return cls(watch, parts, registrar_of(settings, database))
 
     async def run(self) -> None:
         """Until cancelled."""
-        await self.watch.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.watch.run(), name="sources")
+            if self.registrar is not None:
+                group.create_task(self.registrar.run(), name="registration in Consul")
 
 
 class _Rulebook:

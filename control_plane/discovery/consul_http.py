@@ -52,7 +52,14 @@ class ConsulOptions:
 
 
 class ConsulError(Exception):
-    """Consul cannot be asked, or does not answer as it should: one clause for an operator."""
+    """Consul cannot be asked, or does not answer as it should: one clause for an operator.
+
+    ``status`` is that of its answer, 0 when there was none.
+    """
+
+    def __init__(self, reason: str, *, status: int = 0) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ class Transport(base.HTTPClient):  # type: ignore[misc]  # py-consul has no type
             ) as response,
         ):
             if response.status != _OK:
-                raise ConsulError(_explain(response.status))
+                raise ConsulError(_explain(response.status), status=response.status)
             if response.headers.get("Content-Encoding", "identity") != "identity":
                 raise ConsulError("expected a plain body, got a compressed one, which was not asked for")
             body = bytearray()
@@ -149,6 +156,9 @@ class Calls(base.Consul):  # type: ignore[misc]  # py-consul has no types
         return self._transport
 
 
+Call = Callable[[Any, str], Any]  # of py-consul's object and the token
+
+
 class Consul:
     """A connection pool to one agent. Calls raise ConsulError."""
 
@@ -186,11 +196,11 @@ class Consul:
             within,
         )
 
-    async def put(self, call: Callable[[Any, str], Any]) -> None:
-        """One call that changes something: ``call`` gets py-consul's object and the token."""
+    async def ask(self, call: Call) -> None:
+        """One call of which only the success counts."""
         await self._call(call, self._options.patience)
 
-    async def _call(self, call: Callable[[Any, str], Any], within: float) -> Answer:
+    async def _call(self, call: Call, within: float) -> Answer:
         with _clearly(self._options.address, within):
             token = read_secret(self._options.token_file) if self._options.token_file else ""
             self._transport.within = within

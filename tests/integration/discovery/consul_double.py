@@ -2,7 +2,7 @@
 
     GET /v1/health/service/<name>?passing&index&wait&dc     PUT /v1/agent/service/register
     PUT /v1/agent/service/deregister/<id>                   PUT /v1/agent/check/pass/<id>, …/fail/<id>
-    GET /v1/status/leader
+    GET /v1/agent/service/<id>
 
 It behaves as the documentation of Consul's HTTP API says. What real servers never say (nonsense, silence) is
 the business of ``front.py``.
@@ -79,7 +79,7 @@ class ConsulDouble:
         app.router.add_put("/v1/agent/service/register", self._register)
         app.router.add_put("/v1/agent/service/deregister/{id:.+}", self._deregister)
         app.router.add_put("/v1/agent/check/{verb:pass|fail}/{id:.+}", self._set_check)
-        app.router.add_get("/v1/status/leader", self._leader)
+        app.router.add_get("/v1/agent/service/{id:.+}", self._service)
         self._runner = web.AppRunner(app, shutdown_timeout=0, access_log=None, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._tls, reuse_address=True)
@@ -168,8 +168,13 @@ class ConsulDouble:
             self._watch(check, {"ttl": running.get_name().removeprefix("ttl ")})
         return web.Response()
 
-    async def _leader(self, _request: web.Request) -> web.Response:
-        return web.json_response("127.0.0.1:8300")
+    async def _service(self, request: web.Request) -> web.Response:
+        identity = request.match_info["id"]
+        if not self._authorise(request):
+            raise web.HTTPForbidden(text="Permission denied")
+        if identity not in self.own.instances:
+            raise web.HTTPNotFound(text=f"unknown service ID: {identity}")
+        return web.json_response(self.own.instances[identity].service)
 
     def _watch(self, check: str, definition: dict[str, Any]) -> None:
         """Let a check run as it is defined."""
