@@ -58,6 +58,10 @@ SETTINGS = {
     "reconcile_seconds": "Seconds between two comparisons of our audit with a partner's.",
     "reconcile_home": "Fields of audit rows that partners are only shown as keyed hashes.",
     "reconcile_without": "Fields that take no part in the comparison.",
+    "heartbeat_seconds": "Between two heartbeats to a partner.",
+    "rate_limits": "Whether a partner's node over its limit is refused, or only counted.",
+    "rate_limit_burst": "Requests that a partner's node may send at once.",
+    "zone": "Where we are; nodes whose metadata says the same come first.",
     "circuit_failures": "Failures in a row that open a circuit.",
     "circuit_open_seconds": "How long a circuit stays open at first.",
 }
