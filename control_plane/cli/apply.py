@@ -1,15 +1,17 @@
 """``proxenia apply``: nodes, resources and grants from a file, all or none; or what would change."""
 
+import re
 from typing import IO, Any
 
 import click
 
 from control_plane.cli.api import path_of
-from control_plane.cli.faults import Fault
+from control_plane.cli.faults import Exit, Fault
 from control_plane.cli.options import Place, output_option, pass_place, show
 from control_plane.cli.text import clean, coloured, shown
 
 _SIGNS = {"create": ("+", "green"), "change": ("~", "yellow")}
+_PLACE = re.compile(r"/(nodes|resources|grants)/(\d{1,6})")
 _AT_ONCE = 120.0  # seconds
 
 
@@ -30,8 +32,12 @@ def apply(place: Place, file: IO[bytes], *, dry_run: bool, output: str) -> None:
 
     An endpoint may be host:port; a node's spiffe_id is spiffe://<organisation>/gateway/<node_id> by default.
     """
-    document: dict[str, Any] = {**_declared(file), "dry_run": dry_run}
-    answer = place.api().send("POST", path_of("federation", "apply"), document, within=_AT_ONCE)
+    document = _declared(file)
+    try:
+        asked = {**document, "dry_run": dry_run}
+        answer = place.api().send("POST", path_of("federation", "apply"), asked, within=_AT_ONCE)
+    except Fault as fault:
+        raise Fault(_placed(fault.message, document), fault.hint, exit_code=Exit(fault.exit_code)) from fault
     show(answer, output, lambda: _text(answer))
 
 
@@ -43,6 +49,18 @@ def _declared(file: IO[bytes]) -> dict[str, Any]:
         return dict(declared.read(file.read(declared.MAX_FILE + 1), str(name)))
     except declared.BadFileError as error:
         raise Fault(f"{name}: {error}", "nothing was changed: correct the file") from error
+
+
+def _placed(message: str, document: dict[str, Any]) -> str:
+    """The API names an entry by its place in the document: name it by its line in the file."""
+
+    def line(match: re.Match[str]) -> str:
+        kind, number = match[1], int(match[2])
+        entries = document.get(kind, [])
+        at = getattr(entries[number], "line", 0) if number < len(entries) else 0
+        return f"line {at}: {match[0]}" if at else match[0]
+
+    return _PLACE.sub(line, message)
 
 
 def _text(answer: dict[str, Any]) -> str:

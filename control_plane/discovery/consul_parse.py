@@ -43,20 +43,18 @@ def next_index(header: str | None, previous: int) -> int:
 
 def read(body: bytes, *, most: int = MAX_CANDIDATES) -> Seen:
     """The instances in an answer of ``/v1/health/service``. BadAnswerError when it is no such list."""
-    try:
-        document = strict_json.read(body, most=len(body))
-    except strict_json.StrictJsonError as error:
-        raise BadAnswerError(f"expected a list of instances: {error}") from error
-    if not isinstance(document, list):
-        raise BadAnswerError(f"expected a list of instances, got {type(document).__name__}")
     found: dict[tuple[str, str, str], list[Candidate]] = {}
     refused: list[Problem] = []
-    for candidate in map(_candidate, document):
-        if isinstance(candidate, Problem):
-            refused.append(candidate)
-            continue
-        key = (candidate.node_id, candidate.organisation, candidate.spiffe_id)
-        found.setdefault(key, []).append(candidate)
+    try:
+        for entry in strict_json.elements(body, most=len(body)):
+            candidate = _candidate(entry)
+            if isinstance(candidate, Problem):
+                refused.append(candidate)
+                continue
+            key = (candidate.node_id, candidate.organisation, candidate.spiffe_id)
+            found.setdefault(key, []).append(candidate)
+    except strict_json.StrictJsonError as error:
+        raise BadAnswerError(f"expected a list of instances: {error}") from error
     refused.sort(key=lambda problem: (problem.subject, problem.detail))
     left_out = max(0, len(found) - most) + max(0, len(refused) - MAX_REFUSED)
     candidates = tuple(_joined(found[key]) for key in sorted(found)[:most])

@@ -101,8 +101,8 @@ def test_toml_and_standard_input_are_taken_too(terminal: Terminal, tmp_path: Pat
         ("nodes:", "nodes: [", "line 2"),
         ("    organisation", "    node_id: x\n    organisation", "line 3: expected each key once"),
         ("nodes:", "node:", "expected nodes, resources, grants, got 'node'"),
-        ("192.0.2.1:8443", "luebeck.example:8443", "/nodes/0/endpoints/0: expected an IP address"),
-        ("resource: stockfish", "resource: chess", "(unknown_resource)"),
+        ("192.0.2.1:8443", "luebeck.example:8443", "line 2: /nodes/0/endpoints/0: expected an IP address"),
+        ("resource: stockfish", "resource: chess", "line 10: /grants/0: expected a resource of"),
     ],
 )
 def test_a_fault_is_told_and_nothing_is_changed(
