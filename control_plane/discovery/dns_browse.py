@@ -17,6 +17,7 @@ from control_plane.model.sighting import Candidate
 from control_plane.ports.source import MAX_CANDIDATES
 
 MAX_DOMAINS = 256  # the domain itself, and those that it names for browsing
+MAX_FOUND = 2 * MAX_CANDIDATES  # instances among which the first ones, by name, are chosen
 MAX_REFUSED = 1000  # that are told one by one
 
 
@@ -68,14 +69,16 @@ class Look:
 async def browse(servers: Asks, result: Look, known: Iterable[Name]) -> None:
     """Find the domains, and what they list; ``known`` are the domains of the look before."""
     domain = result.domains[0]
-    listings: dict[Name, Found] = {}
+    found: dict[bytes, Listed] = {}
     async with asyncio.TaskGroup() as group:
         more = group.create_task(_browsing_domains(servers.few, result, known), name="dns-domains")
-        group.create_task(_list(servers.few, result, domain, listings), name="dns-list")
+        group.create_task(_list(servers.few, result, domain, found), name="dns-list")
     result.domains = tuple(dict.fromkeys((domain, *more.result())))[:MAX_DOMAINS]
     ask = servers.few if len(result.domains) <= FEW else servers.many
-    await each(result.domains[1:], lambda other: _list(ask, result, other, listings))
-    await _merge(result, listings)
+    await each(result.domains[1:], lambda other: _list(ask, result, other, found))
+    order = sorted(found)
+    result.instances = [found[key] for key in order[:MAX_CANDIDATES]]
+    result.left_out += len(order) - len(result.instances)
 
 
 async def _browsing_domains(ask: Ask, result: Look, known: Iterable[Name]) -> Sequence[Name]:
@@ -95,30 +98,25 @@ async def _browsing_domains(ask: Ask, result: Look, known: Iterable[Name]) -> Se
     return sorted(names, key=Name.to_digestable)
 
 
-async def _list(ask: Ask, result: Look, domain: Name, listings: dict[Name, Found]) -> None:
+async def _list(ask: Ask, result: Look, domain: Name, found: dict[bytes, Listed]) -> None:
+    """Add what one domain lists to what was found."""
     try:
-        found, answer = await ask(Question(SERVICE + domain, RecordType.PTR))
+        listing, answer = await ask(Question(SERVICE + domain, RecordType.PTR))
     except (Unanswered, DNSException) as error:  # DNSException: a name so long that there is no room for ours
         result.dark[domain] = str(error)
-    else:
-        result.note(found, answer)
-        listings[domain] = found
-
-
-async def _merge(result: Look, listings: dict[Name, Found]) -> None:
-    """All that is listed, once and in order, as much of it as we want to know of."""
-    found: dict[bytes, Listed] = {}
-    for domain in result.domains:
-        listing = listings.get(domain, Found((), None))
-        for number, name in enumerate(listing.data, start=1):
-            if isinstance(name, Name) and is_instance(name):
-                key = name.to_digestable()
-                found.setdefault(key, Listed(key, name, domain, listing.ttl))
-            elif isinstance(name, Name):
-                detail = f"expected <instance>.{SERVICE}.<domain> in the list of {domain}"
-                result.refuse(name, "bad_instance", detail)
-            if not number % SLICE:
-                await asyncio.sleep(0)
-    order = sorted(found)
-    result.instances = [found[key] for key in order[:MAX_CANDIDATES]]
-    result.left_out = len(order) - len(result.instances)
+        return
+    result.note(listing, answer)
+    for number, name in enumerate(listing.data, start=1):
+        if not isinstance(name, Name):
+            continue
+        if not is_instance(name):
+            result.refuse(
+                name, "bad_instance", f"expected <instance>.{SERVICE}.<domain> in the list of {domain}"
+            )
+        elif len(found) < MAX_FOUND:
+            key = name.to_digestable()
+            found.setdefault(key, Listed(key, name, domain, listing.ttl))
+        else:
+            result.left_out += 1
+        if not number % SLICE:
+            await asyncio.sleep(0)

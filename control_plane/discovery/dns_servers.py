@@ -16,6 +16,7 @@ from control_plane.discovery.dns_message import (
     Header,
     MessageError,
     Question,
+    RecordType,
     ResponseCode,
     encode,
     header,
@@ -27,6 +28,7 @@ DATAGRAM_WAIT = 1.25  # seconds until it is sent again, to the next server
 STREAM_WAIT = 2.5
 WORKERS = 64  # questions under way at once
 FEW = 64  # questions that are worth a socket each; more of them go over connections
+MAX_RECORDS = 512  # of an answer, unless it lists instances
 SLICE = 128  # records that are read before others get their turn
 MAX_ALIASES_ASKED = 4  # names that are asked one after the other because aliases lead there
 
@@ -140,7 +142,9 @@ class NameServers:
         async with asyncio.timeout(DATAGRAM_WAIT):
             query = encode(question, secrets.randbits(16))
             wire, head = await exchange_datagram(server, query, question)
-        return await self._over_stream(server, question) if head.truncated else await _read(wire, head)
+        if head.truncated:
+            return await self._over_stream(server, question)
+        return await _read(wire, head, browsing=question.rtype is RecordType.PTR)
 
     async def _over_stream(self, server: Server, question: Question) -> Answer:
         async with asyncio.timeout(STREAM_WAIT):
@@ -150,7 +154,7 @@ class NameServers:
             raise MessageError(
                 "more than the 64 KB that a DNS message can hold: use several browsing domains"
             )
-        return await _read(wire, head)
+        return await _read(wire, head, browsing=question.rtype is RecordType.PTR)
 
 
 async def follow(ask: Callable[[Question], Awaitable[Answer]], question: Question) -> tuple[Found, Answer]:
@@ -184,8 +188,10 @@ async def each(items: Iterable[_Item], work: Callable[[_Item], Awaitable[None]])
 _SILENT = "does not answer in time"
 
 
-async def _read(wire: bytes, head: Header) -> Answer:
+async def _read(wire: bytes, head: Header, *, browsing: bool) -> Answer:
     answer = Answer(head)
+    if not browsing and sum(head.counts) > MAX_RECORDS:
+        raise MessageError(f"more than {MAX_RECORDS} records")
     for number, record in enumerate(records(wire, head), start=1):
         answer.add(record)
         if not number % SLICE:

@@ -90,16 +90,26 @@ def free_port() -> int:
 
 
 class Bind9:
-    """``zones`` are names, with what they hold beside SOA and NS; ``extra`` and ``options`` configuration."""
+    """``zones`` are names, with what they hold beside SOA and NS.
+
+    ``extra`` is configuration, ``options`` replaces ours, ``signed`` adds to the configuration of a zone.
+    """
 
     def __init__(
-        self, directory: Path, zones: Mapping[str, str], *, extra: str = "", options: str = ""
+        self,
+        directory: Path,
+        zones: Mapping[str, str],
+        *,
+        extra: str = "",
+        options: str = "",
+        signed: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = directory
         self.server = Server("127.0.0.1", free_port())
         self._zones = dict(zones)
         self._extra = extra
         self._options = options
+        self._signed = dict(signed or {})
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
@@ -209,7 +219,8 @@ class Bind9:
 
     def _configuration(self) -> str:
         zones = "".join(
-            f'zone "{zone}" {{ type primary; file "{zone}.zone"; allow-update {{ key tests; }}; }};\n'
+            f'zone "{zone}" {{ type primary; file "{zone}.zone"; allow-update {{ key tests; }};'
+            f" {self._signed.get(zone, '')} }};\n"
             for zone in self._zones
         )
         return f"""
@@ -220,6 +231,7 @@ options {{
     listen-on port {self.server.port} {{ 127.0.0.1; }};
     listen-on-v6 {{ none; }};
     notify no;
+    key-directory "{self.directory}";
     max-records-per-type 0;
     {self._options or "recursion no; dnssec-validation no;"}
 }};

@@ -58,6 +58,7 @@ class Garbage:
         self._nonsense = nonsense
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
+        self._writers = set[asyncio.StreamWriter]()
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -77,9 +78,13 @@ class Garbage:
         assert self._tcp is not None
         self._udp.close()
         self._tcp.close()
+        for writer in self._writers:
+            writer.close()
         await self._tcp.wait_closed()
+        await asyncio.sleep(0.05)  # those who were served notice
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
         try:
             while True:
                 query = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))

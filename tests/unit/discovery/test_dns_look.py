@@ -219,6 +219,7 @@ async def test_a_host_of_many_instances_is_asked_for_once() -> None:
 
 async def test_what_is_beyond_the_limit_is_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dns_browse, "MAX_CANDIDATES", 3)
+    monkeypatch.setattr(dns_browse, "MAX_FOUND", 4)
     report = await seen(World(*(line for label in "abcde" for line in instance(label))))
 
     assert (names(report), report.left_out) == (["a", "b", "c"], 2)
