@@ -53,6 +53,7 @@ class Link:
 
     def read_all(self) -> None:
         """Read everything that is known again, and ask for what the cache has lost."""
+        self._view.refill()
         self._heard |= dict.fromkeys(self._view.names)
         self._ready.set()
 

@@ -38,7 +38,7 @@ class View:
 
     _known: dict[str, Candidate | Problem | None] = field(default_factory=dict)  # None: not resolved yet
     _leaving: dict[str, float] = field(default_factory=dict)  # when a goodbye is believed
-    _beyond: set[str] = field(default_factory=set)
+    _beyond: dict[str, None] = field(default_factory=dict)
 
     def admit(self, name: str) -> bool:
         """Whether there is room for ``name``; it then has a place until it goes."""
@@ -46,10 +46,17 @@ class View:
             return True
         if len(self._known) >= MAX_SERVICES:
             if len(self._beyond) < MAX_COUNTED:
-                self._beyond.add(name)
+                self._beyond[name] = None
             return False
+        self._beyond.pop(name, None)
         self._known[name] = None
         return True
+
+    def refill(self) -> None:
+        """Give places that became free to those who waited longest."""
+        waiting = list(self._beyond)[: max(0, MAX_SERVICES - len(self._known))]
+        for name in waiting:
+            self.admit(name)
 
     def announce(self, service: Service) -> bool:
         """Take in what an admitted service says; whether that is news."""
@@ -70,7 +77,7 @@ class View:
 
     def goodbye(self, name: str, now: float) -> None:
         """It said that it goes, or was not heard of for its time to live."""
-        self._beyond.discard(name)
+        self._beyond.pop(name, None)
         if name in self._known:
             self._leaving[name] = now + HOLD
 
@@ -91,11 +98,6 @@ class View:
     def names(self) -> tuple[str, ...]:
         """Those that have a place."""
         return tuple(self._known)
-
-    @property
-    def beyond(self) -> int:
-        """How many had no place."""
-        return len(self._beyond)
 
     def report(self) -> Seen:
         """All of it, in the order of the names."""

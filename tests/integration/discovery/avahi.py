@@ -66,8 +66,9 @@ async def run(*command: str) -> None:
 class Link:
     """A namespace, and a pair of interfaces: ``name`` is the end that is here."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, v4: bool = True) -> None:
         number = next(_numbers)
+        self._v4 = v4
         self.namespace = f"proxenia-{os.getpid()}-{number}"
         self.name = f"px{os.getpid() % 0x100000:x}-{number}"
         self._octets = f"{os.getpid() % 250}.{number % 250}"
@@ -92,8 +93,9 @@ class Link:
         await run(*far, "link", "set", "lo", "up")
         pair = ("type", "veth", "peer", "name", "eth0", "netns", self.namespace)
         await run("ip", "link", "add", self.name, *pair)
-        await run("ip", "address", "add", f"10.{self._octets}.1/24", "dev", self.name)
-        await run(*far, "address", "add", f"10.{self._octets}.2/24", "dev", "eth0")
+        if self._v4:
+            await run("ip", "address", "add", f"10.{self._octets}.1/24", "dev", self.name)
+            await run(*far, "address", "add", f"10.{self._octets}.2/24", "dev", "eth0")
         # Nobody else has these addresses: without asking for two seconds, they can be used at once.
         at_once = "echo 0 >/proc/sys/net/ipv6/conf/$1/accept_dad"
         await run("sh", "-c", at_once, "sh", self.name)
