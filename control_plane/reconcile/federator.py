@@ -4,7 +4,7 @@ What a change touches is planned, translated and checked; nothing else is looked
 units share are put together again when their part of them changed, from parts that were serialised before.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ from control_plane.pki.in_force import in_force
 from control_plane.plan.federate import federate
 from control_plane.plan.world import World
 from control_plane.ports.publisher import Name, Publication
+from control_plane.reconcile.known import Known
 from control_plane.translate.consistency import Consistency
 from control_plane.translate.names import EGRESS, INGRESS, TRUST_INGRESS
 from control_plane.translate.references import Reference
@@ -38,7 +39,9 @@ _INGRESS_TRUST = Name(SECRET, TRUST_INGRESS)
 _GATEWAYS = Name(ENDPOINTS, LOCAL_CLUSTER)
 _SHARED = (_INGRESS_ROUTES, _EGRESS_ROUTES, _INGRESS_TRUST, _GATEWAYS)
 
-Step = Generator[None, None, Publication]
+Candidates = Mapping[Unit, Translated]
+Step = Generator[Candidates | None, Mapping[Unit, str] | None, Publication]
+Trying = Generator[Candidates, Mapping[Unit, str] | None, None]
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -47,6 +50,7 @@ class Federator:
     """Holds the world and what was published of it; ``apply`` moves both on together."""
 
     def __init__(self, own: TrustDomain, tuning: Tuning) -> None:
+        self._known = Known()
         self._own = own
         self._tuning = tuning
         self._world = World(own, in_force)
@@ -134,26 +138,51 @@ class Federator:
                 return publication
 
     def steps(self, change: Change, *, now: datetime | None = None) -> Step:
-        """``apply`` in small pieces: the caller may do something else between them, but must finish."""
+        """``apply`` in small pieces: the caller may do something else between them, but must finish.
+
+        What is yielded and is not None wants to be tried: the answer names units that Envoy would refuse.
+        """
+        epoch = self._world.epoch
+        self._known.begin()
         dirty: set[Unit] = set(self._refused)  # what they lacked may be there now
         if now is not None:
             dirty |= self._world.move(now)
         for item in change.items:
             dirty |= self._world.apply((item,))
-            yield
+            yield None
         step: dict[Unit, Translated | None] = {}
         for unit in sorted(dirty):
             self._plan(unit, step)
-            yield
+            yield None
+        if epoch == self._world.epoch or not self._translated:  # what ends somebody's access is not held up
+            yield from self._try(step)
         self._refused |= yield from self._consistency.accept(step)
         upserts: dict[Name, XdsResource] = {}
         removals: set[Name] = set()
         for unit, translated in step.items():
             if unit not in self._refused:
                 self._replace(unit, translated or Translated(), upserts, removals)
-            yield
+            yield None
         upserts.update(self._compose())
         return Publication(tuple(upserts.values()), tuple(sorted(removals)))
+
+    def _try(self, step: dict[Unit, Translated | None]) -> Trying:
+        """Take out of ``step`` what Envoy would refuse; the last good one stays."""
+        told = self._known.refused(step)
+        while fresh := self._known.fresh(step):
+            answer = yield fresh
+            if answer is None:  # nobody is asked
+                break
+            self._known.learn(fresh, answer)
+            told.update(answer)
+        for unit, text in told.items():
+            del step[unit]
+            self._refused[unit] = Problem(
+                f"{unit.kind} {unit.key}",
+                "refused_by_envoy",
+                f"Envoy would refuse its configuration: {text}",
+                "correct the object; until then the last good configuration stays",
+            )
 
     def _plan(self, unit: Unit, step: dict[Unit, Translated | None]) -> None:
         """Put the unit's translation into ``step``; where there is none, the last good one stays."""
@@ -166,6 +195,7 @@ class Federator:
             self._problems.pop(unit, None)
         try:
             step[unit] = None if planned is None else translate(planned, self._tuning, self._own)
+            self._known.note(unit, planned)
         except ValueError as error:  # protobuf refuses a value: one bad object must not stop the others
             self._refused[unit] = Problem(
                 f"{unit.kind} {unit.key}",

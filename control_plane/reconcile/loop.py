@@ -21,6 +21,7 @@ from control_plane.ports.errors import UnavailableError
 from control_plane.ports.objects import Objects
 from control_plane.ports.publisher import Publication, Publisher
 from control_plane.reconcile.federator import Federator
+from control_plane.reconcile.trial import Trial
 
 _FIRST_DELAY, _LAST_DELAY = 0.1, 5.0  # seconds between attempts to reach the store
 
@@ -45,7 +46,9 @@ class Loop:
         federator: Federator,
         *,
         clock: Callable[[], datetime] = _utc_now,
+        trial: Trial | None = None,
     ) -> None:
+        self._ask = trial.refused if trial else None
         self._clock = clock  # looked at with every wake-up: some of what is published has a date
         self._objects = objects
         self._publisher = publisher
@@ -134,11 +137,14 @@ class Loop:
                 raise
             await self._take(change)
 
+    async def _applied(self, change: Change, now: datetime) -> Publication:
+        return await in_slices(self._federator.steps(change, now=now), ask=self._ask)
+
     async def _pass_time(self) -> None:
         """What has a date does not wait for the store."""
         now = self._clock()
         if self.ready.is_set() and self._federator.due(now):
-            self._publish(await in_slices(self._federator.steps(Change(self._revision, ()), now=now)))
+            self._publish(await self._applied(Change(self._revision, ()), now))
 
     def _publish(self, publication: Publication) -> None:
         if publication.upserts or publication.removals:
@@ -150,7 +156,7 @@ class Loop:
         self._degraded = False
         now = self._clock()
         if change.items or self._federator.due(now) or not self.ready.is_set():
-            self._publish(await in_slices(self._federator.steps(change, now=now)))
+            self._publish(await self._applied(change, now))
         self._revision = change.revision
         if self._epoch != self._federator.epoch:
             self._epoch = self._federator.epoch
