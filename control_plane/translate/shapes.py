@@ -25,7 +25,13 @@ def shapes_of(planned: Planned) -> frozenset[Hashable]:
         case Export():
             rules = {("rule", _rules(policies)) for _, policies in planned.allowed}
             trials = {("shadow", _rules(policies)) for _, policies in planned.shadow}
-            whole = ("export", _kind(planned.resource), bool(planned.revoked), bool(rules))
+            whole = (
+                "export",
+                _kind(planned.resource),
+                bool(planned.revoked),
+                bool(rules),
+                bool(planned.limits),
+            )
             return frozenset({whole, *rules, *trials})
         case Partner():
             bundle = planned.bundle

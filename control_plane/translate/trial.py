@@ -16,9 +16,10 @@ from envoy.extensions.transport_sockets.tls.v3 import secret_pb2, tls_pb2
 
 from control_plane.model.gateway import Gateway
 from control_plane.model.identity import ObjectId, SpiffeId, TrustDomain
+from control_plane.model.limit import DEFAULT
 from control_plane.model.node import Endpoint
 from control_plane.model.tuning import Tuning
-from control_plane.model.xds import CLUSTER, LISTENER, SECRET, XdsResource
+from control_plane.model.xds import CLUSTER, LISTENER, LOCAL_CLUSTER, SECRET, XdsResource
 from control_plane.translate import listeners, routes, secrets
 from control_plane.translate.names import TRUST_INGRESS
 from control_plane.translate.parts import packed, seconds, serialised
@@ -34,8 +35,9 @@ def bootstrap(candidates: Iterable[Translated], tuning: Tuning, own: TrustDomain
     result = bootstrap_pb2.Bootstrap()
     result.node.id, result.node.cluster = "trial", own
     static = result.static_resources
-    for name in (_CONTROL_PLANE, "admin"):  # every gateway has these two
+    for name in (_CONTROL_PLANE, "admin", LOCAL_CLUSTER):  # every gateway has these
         static.clusters.append(_elsewhere(name))
+    result.cluster_manager.local_cluster_name = LOCAL_CLUSTER
     result.dynamic_resources.ads_config.CopyFrom(_ads())
     ingress_hosts, egress_hosts, domains = [], [], []
     for candidate in candidates:
@@ -77,7 +79,7 @@ def _user_of(secret: str) -> cluster_pb2.Cluster:
 
 
 def _ingress(body: bytes, tuning: Tuning, own: TrustDomain) -> listener_pb2.Listener:
-    listener = listener_pb2.Listener.FromString(listeners.ingress(_nowhere(own), tuning))
+    listener = listener_pb2.Listener.FromString(listeners.ingress(_nowhere(own), tuning, limits=(DEFAULT,)))
     socket = listener.filter_chains[0].transport_socket
     context = tls_pb2.DownstreamTlsContext.FromString(socket.typed_config.value)
     context.common_tls_context.validation_context_sds_secret_config.ClearField("sds_config")
