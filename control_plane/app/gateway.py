@@ -5,6 +5,8 @@ from pathlib import Path
 from control_plane.app.settings import Settings, SettingsError, parse_listen
 from control_plane.app.up import prepare_state
 from control_plane.gateway.agent import AgentConfig, AgentError, run_agent
+from control_plane.gateway.durable import KeptFile
+from control_plane.xds.keeper import Keeper
 
 
 async def run(settings: Settings) -> int:
@@ -28,4 +30,16 @@ async def run(settings: Settings) -> int:
         )
     except AgentError as error:
         raise SettingsError([str(error)]) from error
-    return await run_agent(config)
+    return await run_agent(config, beside=_keep)
+
+
+async def _keep(config: AgentConfig, target: str) -> None:
+    """Keep on disk what Envoy is told, and serve it while there is no control plane."""
+    keeper = Keeper(
+        gateway=config.gateway_id,
+        trust_domain=config.trust_domain,
+        target=target,
+        socket=config.files.kept_socket,
+        store=KeptFile(config.files.kept),
+    )
+    await keeper.run()

@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 
@@ -30,7 +30,15 @@ _SHIP_REST = 5.0  # seconds to ship what is left before the agent exits; the nex
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-async def run_agent(config: AgentConfig) -> int:
+Beside = Callable[[AgentConfig, str], Coroutine[None, None, None]]
+"""What else runs as long as the agent, given its configuration and where the control plane is reached."""
+
+
+async def alone(_config: AgentConfig, _target: str) -> None:
+    """Nothing else."""
+
+
+async def run_agent(config: AgentConfig, *, beside: Beside = alone) -> int:
     """Run until SIGTERM or SIGINT (drain and stop Envoy) or SIGHUP (leave Envoy running).
 
     Returns the exit code: 0 after a signal, 1 when it could not start, with the reason in the log.
@@ -40,14 +48,14 @@ async def run_agent(config: AgentConfig) -> int:
         config = replace(config, directory=config.directory.resolve())
         _prepare(config.files)
         with _alone(config.files):
-            await _run(config)
+            await _run(config, beside)
     except AgentError as error:
         _log.error("agent_not_started", gateway=str(config.gateway_id), reason=str(error))
         return 1
     return 0
 
 
-async def _run(config: AgentConfig) -> None:
+async def _run(config: AgentConfig, beside: Beside) -> None:
     envoy = find_envoy(config.envoy)
     version = await envoy_version(envoy)
     checkpoints = Checkpoints(config.files.checkpoints)
@@ -74,6 +82,7 @@ async def _run(config: AgentConfig) -> None:
             )
             cuts = group.create_task(watch.run(), name="watch cuts")
             ship = group.create_task(_ship(shipper, enrolment), name="ship")
+            other = group.create_task(beside(config, connection.target), name="beside")
 
             received = await signals.get()
             _log.info("agent_ending", gateway=str(config.gateway_id), signal=received.name)
@@ -87,6 +96,7 @@ async def _run(config: AgentConfig) -> None:
                 await asyncio.wait([ship], timeout=_SHIP_REST)
             enrol.cancel()
             ship.cancel()
+            other.cancel()
 
 
 async def _ship(shipper: Shipper, enrolment: Enrolment) -> None:

@@ -20,6 +20,11 @@ from control_plane.model.xds import LOCAL_CLUSTER
 _TYPE = "type.googleapis.com/"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _XDS = "xds_cluster"
+# For the agent's own socket, which nobody else can open, and for nothing else.
+_PLAIN = {
+    "name": "envoy.transport_sockets.raw_buffer",
+    "typed_config": {"@type": _TYPE + "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"},
+}
 
 
 def bootstrap(config: AgentConfig) -> dict[str, Any]:
@@ -126,10 +131,10 @@ def _xds_cluster(config: AgentConfig) -> dict[str, Any]:
     else:
         address = {"socket_address": {"address": target.host, "port_value": target.port}}
         cluster["transport_socket"] = _mutual_tls()
-    cluster["load_assignment"] = {
-        "cluster_name": _XDS,
-        "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
-    }
+    endpoints = [{"endpoint": {"address": address}}]
+    if not target.is_named:  # a cluster that resolves names takes no socket of this machine
+        endpoints.append(_kept(cluster))
+    cluster["load_assignment"] = {"cluster_name": _XDS, "endpoints": [{"lb_endpoints": endpoints}]}
     return cluster
 
 
@@ -137,6 +142,18 @@ def _gateways() -> dict[str, Any]:
     """Our own gateways, of which Envoy only wants to know how many there are: they share the limits."""
     source = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "1s"}
     return {"name": LOCAL_CLUSTER, "type": "EDS", "eds_cluster_config": {"eds_config": source}}
+
+
+def _kept(cluster: dict[str, Any]) -> dict[str, Any]:
+    """Where the agent stands in: the socket is only there while the control plane is not."""
+    endpoint: dict[str, Any] = {"endpoint": {"address": {"pipe": {"path": "run/kept.sock"}}}}
+    if "transport_socket" in cluster:
+        mark = {"kept": True}
+        endpoint["metadata"] = {"filter_metadata": {"envoy.transport_socket_match": mark}}
+        cluster["transport_socket_matches"] = [
+            {"name": "kept", "match": mark, "transport_socket": _PLAIN},
+        ]
+    return endpoint
 
 
 def _mutual_tls() -> dict[str, Any]:

@@ -158,6 +158,16 @@ class Files:
         return self.run / "relay.sock"
 
     @property
+    def kept_socket(self) -> Path:
+        """Where the agent serves what it kept, while there is no control plane."""
+        return self.run / "kept.sock"
+
+    @property
+    def kept(self) -> Path:
+        """What Envoy was last told."""
+        return self.directory / "kept.log"
+
+    @property
     def lock(self) -> Path:
         """Held by the one agent of this directory."""
         return self.run / "agent.lock"

@@ -29,6 +29,7 @@ class Connection:
     """One channel that finds its own way back when the control plane returns."""
 
     def __init__(self, target: str) -> None:
+        self.target = target
         options = [
             # A socket that vanished is tried again soon: Envoy's rows wait on the disk meanwhile.
             ("grpc.initial_reconnect_backoff_ms", 100),

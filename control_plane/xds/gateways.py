@@ -1,7 +1,7 @@
 """Who is connected, and what they did with what they were sent, written down about once a second."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -25,6 +25,17 @@ class Connected(Protocol):
 
     def replace(self) -> None:
         """End, because the gateway opened another stream."""
+
+
+class Unheard:
+    """Implements ports.deliveries.DeliveryLog for streams that nobody wants to hear of."""
+
+    async def save(self, states: Sequence[GatewayState]) -> None:
+        """Forget them."""
+
+    async def all(self) -> list[GatewayState]:
+        """Nobody."""
+        return []
 
 
 def _utc_now() -> datetime:

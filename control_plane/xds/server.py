@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import grpc
 import structlog
@@ -15,7 +16,7 @@ from control_plane.model.problem import InvalidValueError
 from control_plane.ports.caller import UnaryHandler
 from control_plane.ports.errors import ForbiddenError, UnavailableError
 from control_plane.xds.board import Board
-from control_plane.xds.gateways import Gateways
+from control_plane.xds.gateways import Gateways, Unheard
 from control_plane.xds.identity import Admission, caller_of
 from control_plane.xds.limits import Limits
 from control_plane.xds.listen import Listen, open_tcp, open_unix
@@ -23,6 +24,8 @@ from control_plane.xds.stream import Context, Place, Stream, StreamEnd, parse
 from control_plane.xds.unary import unary
 
 ADS = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
+KEEP = "/proxenia.gateway.v1.Agent/Keep"
+"""The same for an agent that keeps what its gateway is told: it is no gateway, and replaces none."""
 ABORT_SECONDS = 2.0  # for telling the other end why; one that does not read is not waited for
 SWEEP_SECONDS = 1.0
 
@@ -47,6 +50,7 @@ class Server:
         self._rules = rules
         self._gateways = gateways
         self._place = Place(board, gateways, rules.limits)
+        self._aside = Place(board, Gateways(Unheard(), replica=""), rules.limits)  # for those who keep
         self._streams: set[Stream] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -92,20 +96,24 @@ class Server:
             name: grpc.unary_unary_rpc_method_handler(unary(name, handler, self._rules.limits))
             for name, handler in self._rules.services.items()
         }
-        return {**methods, ADS: grpc.stream_stream_rpc_method_handler(self._delta)}
+        streams = {ADS: self._place, KEEP: self._aside}
+        return methods | {
+            name: grpc.stream_stream_rpc_method_handler(partial(self._delta, place))
+            for name, place in streams.items()
+        }
 
-    async def _delta(self, _requests: object, context: Context) -> None:
+    async def _delta(self, place: Place, _requests: object, context: Context) -> None:
         """Serve one stream, and say why when it is not the gateway that ends it."""
-        end = await self._until_end(context)
+        end = await self._until_end(place, context)
         if end is not None:
             _log.info("stream ended", peer=context.peer(), code=end.code.name, detail=end.detail)
             with suppress(TimeoutError):  # it hears the reason whenever it reads again
                 async with asyncio.timeout(ABORT_SECONDS):
                     await context.abort(end.code, end.detail)
 
-    async def _until_end(self, context: Context) -> StreamEnd | None:
+    async def _until_end(self, place: Place, context: Context) -> StreamEnd | None:
         try:
-            await self._serve(context)
+            await self._serve(place, context)
         except StreamEnd as end:
             return end
         except Exception:  # noqa: BLE001 - a defect of ours ends this stream only, and tells it nothing
@@ -113,10 +121,10 @@ class Server:
             return StreamEnd(grpc.StatusCode.INTERNAL, "internal error; the control plane's log says more")
         return None
 
-    async def _serve(self, context: Context) -> None:
+    async def _serve(self, place: Place, context: Context) -> None:
         if self._stopping:
             raise StreamEnd(grpc.StatusCode.UNAVAILABLE, "the control plane stops")
-        stream = await self._accept(context)
+        stream = await self._accept(place, context)
         if stream is None:
             return
         self._streams.add(stream)
@@ -125,7 +133,7 @@ class Server:
         finally:
             self._streams.discard(stream)
 
-    async def _accept(self, context: Context) -> Stream | None:
+    async def _accept(self, place: Place, context: Context) -> Stream | None:
         """Find out who calls; None when there was no first message."""
         try:
             caller = caller_of(context)
@@ -141,7 +149,7 @@ class Server:
             raise StreamEnd(grpc.StatusCode.INVALID_ARGUMENT, f"node id: {error.detail}") from error
         except TimeoutError as error:
             raise StreamEnd(grpc.StatusCode.DEADLINE_EXCEEDED, "no first message") from error
-        return Stream(gateway, self._place, context=context, first=first)
+        return Stream(gateway, place, context=context, first=first)
 
     async def _sweep(self) -> None:
         """End streams that are not read by their other end."""

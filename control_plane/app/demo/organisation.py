@@ -131,6 +131,14 @@ class Organisation:
             f"{self.name}'s control plane to be back", self._control_plane_ready, within=START_WITHIN
         )
 
+    async def stop(self, name: str = "up") -> None:
+        """End one of its supervised processes in order, with all that belongs to it."""
+        await self._end(name)
+
+    def start(self, name: str = "up") -> None:
+        """Start it again."""
+        self._start(name, self.sites[0], name)
+
     def start_site(self, site: Site) -> None:
         """Start a further gateway (again)."""
         self._start(site.gateway_id, site, "gateway", "run")

@@ -1,0 +1,122 @@
+"""The agent's keeper against a real server: what it writes down, and when it stands in."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from control_plane.gateway.durable import KeptFile
+from control_plane.model.identity import ObjectId
+from control_plane.model.xds import SECRET, XdsResource
+from control_plane.ports.publisher import Name
+from control_plane.xds.keeper import Keeper
+from control_plane.xds.kept import Kept
+from tests.integration.xds.control import DOMAIN, Control, control
+from tests.integration.xds.gateway_client import gateway, names
+
+pytestmark = pytest.mark.integration
+
+
+def secret(name: str, body: bytes = b"", *, scope: str = "") -> XdsResource:
+    return XdsResource.of(SECRET, name, b"\n" + bytes([len(name)]) + name.encode() + body, scope=scope)
+
+
+@asynccontextmanager
+async def keeping(server: Control, file: Path) -> AsyncIterator[Keeper]:
+    keeper = Keeper(
+        gateway=ObjectId("gw-1"),
+        trust_domain=DOMAIN,
+        target=f"unix:{server.socket}",
+        socket=file.parent / "kept.sock",
+        store=KeptFile(file),
+        first_patience=0.3,
+        patience=0.3,
+    )
+    task = asyncio.create_task(keeper.run())
+    try:
+        yield keeper
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@pytest.fixture
+def file() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="px-") as directory:
+        yield Path(directory) / "kept.log"
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - a file and a socket are no events
+            await asyncio.sleep(0.02)
+
+
+def written(file: Path) -> dict[str, str]:
+    return Kept.replay(KeptFile(file).read()).versions(SECRET)
+
+
+def is_private(file: Path) -> bool:
+    return file.stat().st_mode & 0o077 == 0
+
+
+def spoil(file: Path) -> None:
+    file.write_bytes(b"nonsense")
+
+
+async def test_what_gateways_are_told_is_written_down_as_it_changes(file: Path) -> None:
+    one, two = secret("one"), secret("two")
+    async with control(one, secret("others", scope="gw-2")) as server, keeping(server, file):
+        await until(lambda: written(file) == {"one": one.version})
+        server.put(two)
+        await until(lambda: written(file) == {"one": one.version, "two": two.version})
+        server.take(Name(SECRET, "one"))
+        await until(lambda: written(file) == {"two": two.version})
+
+        assert is_private(file)
+        assert await server.deliveries.all() == []  # it is no gateway
+
+
+async def test_it_stands_in_while_the_control_plane_is_away_and_no_longer(file: Path) -> None:
+    one = secret("one")
+    socket = file.parent / "kept.sock"
+    async with control(one) as server, keeping(server, file):
+        await until(lambda: written(file) == {"one": one.version})
+        there = socket.exists()
+        await server.stop()
+        await until(socket.exists)
+        await server.start(one, secret("two"))
+        await until(lambda: not socket.exists())
+
+    assert not there
+    assert written(file).keys() == {"one", "two"}
+
+
+async def test_what_was_kept_is_served_after_a_restart_without_any_control_plane(file: Path) -> None:
+    one = secret("one")
+    async with control(one) as server:
+        async with keeping(server, file):
+            await until(lambda: written(file) == {"one": one.version})
+        await server.stop()
+        async with keeping(server, file):
+            await until((file.parent / "kept.sock").exists)
+            async with gateway(file.parent / "kept.sock") as client:
+                await client.ask(SECRET, "one")
+                served = await client.hear()
+        await server.start(one)
+
+    assert names([served]) == ["one"]
+    assert served.resources[0].version == one.version
+
+
+async def test_a_broken_file_is_written_anew(file: Path) -> None:
+    one = secret("one")
+    spoil(file)
+    async with control(one) as server, keeping(server, file):
+        await until(lambda: file.read_bytes() != b"nonsense")
+
+    assert written(file) == {"one": one.version}
