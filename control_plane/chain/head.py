@@ -5,6 +5,7 @@ organisation's bundle can verify it, and two heads of one log by a consistency p
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -18,7 +19,6 @@ from control_plane.model.problem import InvalidValueError
 TYP = "proxenia-audit-head+jwt"
 MAX_HEAD = 4096  # bytes
 MAX_SIZE = 2**63 - 1
-FIRST = bytes(HASH)
 _MEMBERS = {"organisation", "log_id", "size", "root", "chain", "at", "batch", "previous"}
 
 
@@ -27,8 +27,8 @@ class TreeHead:
     """The log ``log_id`` of ``organisation`` when it had ``size`` rows.
 
     ``batch`` is the shipment that the last row came with; it means something only to the organisation itself.
-    ``previous`` is the hash of the signed head before this one (``digest``; FIRST for the first): so the last
-    head vouches for all.
+    ``previous`` binds the signed head before this one and the signatures of the batches in between
+    (``bond``): so the last head vouches for all.
     """
 
     organisation: TrustDomain
@@ -38,7 +38,7 @@ class TreeHead:
     chain: bytes  # the last link
     at: datetime  # UTC
     batch: int = 0
-    previous: bytes = FIRST
+    previous: bytes = bytes(HASH)
 
     def __post_init__(self) -> None:
         if any(not 0 <= number <= MAX_SIZE for number in (self.size, self.batch)):
@@ -49,9 +49,9 @@ class TreeHead:
             raise InvalidValueError("bad_head", "expected a time in UTC")
 
 
-def digest(signed: bytes) -> bytes:
-    """What the next head calls this one, signed as it is."""
-    return sha256(signed).digest()
+def bond(head: bytes, batches: Iterable[bytes]) -> bytes:
+    """What a head says of the signed head before it (empty: none) and of what was signed since."""
+    return sha256(head + b"\n" + b"".join(sha256(one).digest() for one in batches)).digest()
 
 
 def write(head: TreeHead) -> bytes:

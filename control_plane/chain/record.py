@@ -9,7 +9,7 @@ name first, names of one length by their bytes.
 """
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from struct import Struct
 
@@ -46,6 +46,8 @@ _HEAD = VERSION + Struct(">i").pack(len(FIELDS))
 _prefix = Struct(">ii").pack
 _whole = Struct(">iiq").pack
 _real = Struct(">iid").pack
+_length = Struct(">i").unpack_from
+_ID = 12  # bytes before the first field's value: the number of fields, type, length
 _NO_INTEGER = _prefix(_INTEGER, -1)
 _NO_DOUBLE = _prefix(_DOUBLE, -1)
 _json = json.JSONEncoder(ensure_ascii=False).encode
@@ -82,6 +84,17 @@ def metadata_text(metadata: dict[str, str]) -> str:
         names = sorted(metadata, key=lambda name: (len(encoded := name.encode()), encoded))
         metadata = {name: metadata[name] for name in names}
     return _json(metadata)
+
+
+def event_id_of(record: bytes) -> str:
+    """The event's id in a record without its version; empty when it has none."""
+    size = _length(record, 8)[0] if len(record) >= _ID else 0
+    return record[_ID : _ID + max(size, 0)].decode(errors="replace")
+
+
+def microseconds_of(day: date) -> int:
+    """When a day begins (UTC)."""
+    return (datetime(day.year, day.month, day.day, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 def microseconds(moment: datetime) -> int:

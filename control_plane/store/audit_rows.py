@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
+from control_plane.chain.record import metadata_text
 from control_plane.model.audit import AuditEvent, EventType
 
 _OF_THE_LOG = ("hash", "previous_hash")
@@ -24,6 +25,16 @@ TYPES: Mapping[str, str] = {
     "metadata": "jsonb",
 }
 """PostgreSQL's types of the columns that are not text."""
+
+_METADATA = COLUMNS.index("metadata")
+
+
+class Link(NamedTuple):
+    """The chain at a row, and before it."""
+
+    hash: bytes
+    previous: bytes
+
 
 ALTERED = "altered"
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -61,18 +72,20 @@ def storable(event: AuditEvent) -> AuditEvent:
     return replace(event, **changed)
 
 
-def columns(events: list[AuditEvent]) -> list[list[Any]]:
-    """One list per column, in the order of COLUMNS."""
-    made: list[list[Any]] = [[getattr(event, name) for event in events] for name in COLUMNS]
-    made[COLUMNS.index("metadata")] = [to_json(event.metadata).decode() for event in events]
+def values(event: AuditEvent) -> list[Any]:
+    """The event's columns, in the order of COLUMNS."""
+    made: list[Any] = [getattr(event, name) for name in COLUMNS]
+    made[_METADATA] = metadata_text(event.metadata)
     return made
 
 
-def event_of(row: Mapping[str, Any]) -> AuditEvent:
-    """The event that a row holds."""
-    known = dict(row)
+def event_of(row: Mapping[str, Any], link: Link | None = None) -> AuditEvent:
+    """The event that a row holds, with its place in the chain."""
+    known = {name: row[name] for name in COLUMNS}
     known["event_type"] = EventType(known["event_type"])
     known["metadata"] = from_json(known["metadata"])
+    if link is not None:
+        known["hash"], known["previous_hash"] = link.hash.hex(), link.previous.hex()
     return AuditEvent(**known)
 
 

@@ -6,7 +6,10 @@ from typing import Self
 
 import structlog
 
+from control_plane.ports.audit_log import Sign
 from control_plane.store.audit import PostgresAudit
+from control_plane.store.audit_log import PostgresAuditLog
+from control_plane.store.audit_reader import PostgresLogReader
 from control_plane.store.audit_statistics import PostgresStatistics
 from control_plane.store.certificates import PostgresIssued, PostgresTraffic
 from control_plane.store.crossings import PostgresCrossings
@@ -27,16 +30,21 @@ _log = structlog.get_logger()
 class Database:
     """An async context manager: inside it the repositories work and the change feed listens.
 
-    Opening connects to nothing. ``migrate`` comes first, once; repeat it while it raises UnavailableError.
+    ``owner`` is how the schema's owner connects, if that is another role; ``sign`` signs what the audit
+    stores. Opening connects to nothing. ``migrate`` comes first, once; repeat it while it raises
+    UnavailableError.
     """
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, *, owner: str = "", sign: Sign | None = None) -> None:
         self._dsn = dsn
+        self._owner = owner
         self._pool = Pool(dsn)
         self._feed = Feed(dsn)
         self._listening: asyncio.Task[None] | None = None
         self.objects = PostgresObjects(self._pool, self._feed)
-        self.audit = PostgresAudit(self._pool)
+        self.audit = PostgresAudit(self._pool, sign=sign)
+        self.audit_log = PostgresAuditLog(self._pool)
+        self.audit_reader = PostgresLogReader(self._pool)
         self.deliveries = PostgresDeliveries(self._pool)
         self.issued = PostgresIssued(self._pool)
         self.traffic = PostgresTraffic(self._pool)
@@ -65,7 +73,7 @@ class Database:
 
     async def migrate(self) -> None:
         """Bring the schema to this version; see ``store.migrate``."""
-        await migrate(self._dsn)
+        await migrate(self._dsn, owner=self._owner)
 
     async def check(self) -> None:
         """Raise UnavailableError when the database does not answer."""

@@ -8,7 +8,7 @@ import fcntl
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,10 +21,10 @@ from control_plane.store.binaries import Binaries, find, reachable
 from control_plane.store.errors import UnusableDatabaseError
 from control_plane.store.pool import mapped
 from control_plane.store.server_config import configure
-from control_plane.store.server_files import ADMIN, DATABASE, ROLE, ServerFiles, dsn_of
+from control_plane.store.server_files import ADMIN, DATABASE, OWNER, ROLE, ServerFiles, dsn_of, owner_dsn_of
 from control_plane.store.server_log import ServerLog
 
-__all__ = ["EmbeddedPostgres", "dsn_of"]
+__all__ = ["EmbeddedPostgres", "dsn_of", "owner_dsn_of"]
 
 _READY_WITHIN = 120.0  # seconds; recovery after a crash replays at most max_wal_size
 _INIT_WITHIN = 120.0
@@ -32,6 +32,24 @@ _RELEASE_WITHIN = 15.0  # seconds that a killed server's backends get to notice
 _STILL_IN_USE = b"is still in use"  # PostgreSQL's words for shared memory of those backends
 _POLL = 0.01
 _SYNC_METHOD_SINCE = 17
+
+_ROLE = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = '{}')"
+PROVIDE = (
+    (_ROLE.format(ROLE), f"CREATE ROLE {ROLE} LOGIN"),
+    (_ROLE.format(OWNER), f"CREATE ROLE {OWNER} LOGIN"),
+    (
+        f"SELECT EXISTS (SELECT FROM pg_database WHERE datname = '{DATABASE}')",  # noqa: S608 - ours
+        f"CREATE DATABASE {DATABASE} OWNER {OWNER}",
+    ),
+)
+"""What has to be there, and how it is made."""
+OWN = (
+    (
+        f"SELECT pg_get_userbyid(datdba) = '{OWNER}' FROM pg_database WHERE datname = current_database()",  # noqa: S608 - ours
+        # Of a version in which the application owned everything.
+        f"ALTER DATABASE {DATABASE} OWNER TO {OWNER}; REASSIGN OWNED BY {ROLE} TO {OWNER}",
+    ),
+)
 
 
 def _silent(_step: str) -> None:
@@ -64,6 +82,11 @@ class EmbeddedPostgres:
     def dsn(self) -> str:
         """How to connect; UnavailableError before the first start when the path is too long to know."""
         return dsn_of(self._state_dir)
+
+    @property
+    def owner_dsn(self) -> str:
+        """How the owner of the schema connects."""
+        return owner_dsn_of(self._state_dir)
 
     @property
     def pid(self) -> int:
@@ -222,17 +245,18 @@ class EmbeddedPostgres:
             )
 
     async def _provide_database(self) -> None:
-        admin = self._files.dsn(role=ADMIN, database="postgres")
-        with mapped():
-            connection = await asyncpg.connect(admin, timeout=30, command_timeout=30)
-            await self._provide(connection)
+        await self._as_admin("postgres", PROVIDE)
+        await self._as_admin(DATABASE, OWN)
 
-    @staticmethod
-    async def _provide(connection: asyncpg.Connection) -> None:
-        try:
-            if not await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", ROLE):
-                await connection.execute(f"CREATE ROLE {ROLE} LOGIN")
-            if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", DATABASE):
-                await connection.execute(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
-        finally:
-            await connection.close()
+    async def _as_admin(self, database: str, steps: Sequence[tuple[str, str]]) -> None:
+        """Do each step whose question is answered with false."""
+        with mapped():
+            connection = await asyncpg.connect(
+                self._files.dsn(role=ADMIN, database=database), timeout=30, command_timeout=30
+            )
+            try:
+                for question, statement in steps:
+                    if not await connection.fetchval(question):
+                        await connection.execute(statement)
+            finally:
+                await connection.close()

@@ -11,6 +11,7 @@ import asyncpg
 
 from control_plane.store.errors import UnusableDatabaseError
 from control_plane.store.pool import ACQUIRE_TIMEOUT, check_server, mapped
+from control_plane.store.rights import grant, granted
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK = 0x70726F78656E6961  # "proxenia": the key of the advisory lock
@@ -22,19 +23,34 @@ def revisions() -> list[str]:
     return sorted(path.name[1:5] for path in (MIGRATIONS / "versions").glob("v[0-9][0-9][0-9][0-9]_*.py"))
 
 
-async def migrate(dsn: str) -> None:
-    """Return when the schema is the newest.
+async def migrate(dsn: str, *, owner: str = "") -> None:
+    """Return when the schema is the newest. ``owner`` is how its owner connects, if that is another role.
 
     UnusableDatabaseError: too old a server, or a schema of a newer Proxenia. UnavailableError: no answer.
     """
+    login = await _login(dsn) if owner else ""
+    with mapped():
+        connection = await asyncpg.connect(owner or dsn, timeout=ACQUIRE_TIMEOUT, command_timeout=90)
+        try:
+            await check_server(connection)
+            is_newest = await stored_revision(connection) == revisions()[-1]
+            if not is_newest or (login and not await granted(connection, login)):
+                await connection.execute(f"SET lock_timeout = '{_WAIT}'")
+                await connection.execute("SELECT pg_advisory_lock($1)", LOCK)  # ends with the connection
+                await _upgrade(connection, owner or dsn)
+                if login:
+                    await grant(connection, login)
+        finally:
+            with suppress(OSError, asyncpg.InterfaceError):
+                await connection.close(timeout=ACQUIRE_TIMEOUT)
+
+
+async def _login(dsn: str) -> str:
+    """The role that the application is."""
     with mapped():
         connection = await asyncpg.connect(dsn, timeout=ACQUIRE_TIMEOUT, command_timeout=90)
         try:
-            await check_server(connection)
-            if await stored_revision(connection) != revisions()[-1]:
-                await connection.execute(f"SET lock_timeout = '{_WAIT}'")
-                await connection.execute("SELECT pg_advisory_lock($1)", LOCK)  # ends with the connection
-                await _upgrade(connection, dsn)
+            return str(await connection.fetchval("SELECT current_user"))
         finally:
             with suppress(OSError, asyncpg.InterfaceError):
                 await connection.close(timeout=ACQUIRE_TIMEOUT)

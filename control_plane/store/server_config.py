@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from control_plane.store.account import own_name
-from control_plane.store.server_files import ADMIN, PORT, ROLE, ServerFiles
+from control_plane.store.server_files import ADMIN, OWNER, PORT, ROLE, ServerFiles
 
 _IO_METHOD_SINCE = 18  # that version's default is three processes more
 
@@ -67,7 +67,7 @@ def configure(files: ServerFiles, socket: Path, *, major: int) -> None:
         settings += "recovery_init_sync_method = syncfs\n"
     user = '"' + own_name() + '"'
     _write(hba, "local all all peer map=launcher\n")
-    _write(ident, f"launcher {user} {ROLE}\nlauncher {user} {ADMIN}\n")
+    _write(ident, "".join(f"launcher {user} {role}\n" for role in (ROLE, OWNER, ADMIN)))
     _write(files.configuration, settings)
 
 

@@ -16,7 +16,8 @@ from control_plane.ports.errors import UnavailableError
 from control_plane.store.account import Account, blocked_at
 from control_plane.store.errors import UnusableDatabaseError
 
-ROLE = "proxenia"  # owns the database, and is no superuser
+ROLE = "proxenia"  # the application: it can add records, and change none
+OWNER = "proxenia_owner"  # owns the database, and is no superuser
 ADMIN = "postgres"  # the superuser; only the launcher uses it
 DATABASE = "proxenia"
 PORT = 5432  # no port is opened; it is a part of the socket's name
@@ -148,6 +149,11 @@ class ServerFiles:
 def dsn_of(state_dir: Path) -> str:
     """The DSN of the embedded server of ``state_dir``, whether it runs or not."""
     return ServerFiles.of(state_dir).dsn()
+
+
+def owner_dsn_of(state_dir: Path) -> str:
+    """How the owner of the schema connects to it."""
+    return ServerFiles.of(state_dir).dsn(role=OWNER)
 
 
 def _make_private(directory: Path, *, owner: int) -> bool:

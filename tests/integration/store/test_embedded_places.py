@@ -159,8 +159,9 @@ async def test_a_system_postgresql_serves_too(state_dir: Path, directory: Path) 
     if int(directory.parent.name) < 14:
         pytest.skip("older than what is supported")
 
-    async with running(EmbeddedPostgres(state_dir, binaries=Binaries(directory))) as dsn:
-        await migrate(dsn)
-        await migrate(dsn)
+    server = EmbeddedPostgres(state_dir, binaries=Binaries(directory))
+    async with running(server) as dsn:
+        await migrate(dsn, owner=server.owner_dsn)
+        await migrate(dsn, owner=server.owner_dsn)
 
         assert await value_of(dsn, "SELECT revision FROM head") == 0

@@ -18,8 +18,11 @@ pytestmark = pytest.mark.integration
 
 async def test_what_was_stored_is_there_after_a_restart(state_dir: Path) -> None:
     steps: list[str] = []
-    async with running(EmbeddedPostgres(state_dir, progress=steps.append)) as dsn:
-        await execute(dsn, "CREATE TABLE kept AS SELECT 7 AS number")
+    server = EmbeddedPostgres(state_dir, progress=steps.append)
+    async with running(server) as dsn:
+        await execute(
+            server.owner_dsn, "CREATE TABLE kept AS SELECT 7 AS number; GRANT SELECT ON kept TO PUBLIC"
+        )
 
     async with running(EmbeddedPostgres(state_dir, progress=steps.append)) as again:
         assert await value_of(again, "SELECT number FROM kept") == 7

@@ -35,7 +35,7 @@ async def supervised(server: EmbeddedPostgres) -> AsyncIterator[Database]:
     dsn = await server.start()
     keeper = asyncio.create_task(keep())
     try:
-        async with Database(dsn) as database:
+        async with Database(dsn, owner=server.owner_dsn) as database:
             await database.migrate()
             yield database
     finally:
@@ -115,7 +115,7 @@ async def test_no_acknowledged_write_is_lost_and_no_row_is_double(state_dir: Pat
 
 async def test_calls_fail_while_it_is_down_and_all_goes_on_when_it_is_back(state_dir: Path) -> None:
     server = EmbeddedPostgres(state_dir)
-    async with running(server) as dsn, Database(dsn) as database:
+    async with running(server) as dsn, Database(dsn, owner=server.owner_dsn) as database:
         await database.migrate()
         await database.objects.write([Write(Kind.NODE, node().key, node())], actor="ada")
         wakeups = database.objects.wakeups()
@@ -159,7 +159,7 @@ async def listens(database: Database) -> None:
 
 async def test_a_server_that_has_frozen_is_given_up_and_used_again_when_it_thaws(state_dir: Path) -> None:
     server = EmbeddedPostgres(state_dir)
-    async with running(server) as dsn, Database(dsn) as database:
+    async with running(server) as dsn, Database(dsn, owner=server.owner_dsn) as database:
         await database.migrate()
         await database.objects.changes(0)
         frozen = children_of(server.pid)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control_plane.model.audit import AuditEvent
-from control_plane.store.audit_rows import COLUMNS, columns, cursor, event_of, position, storable
+from control_plane.store.audit_rows import COLUMNS, cursor, event_of, position, storable, values
 from tests.fakes.values import MOMENT, audit_event
 
 ANYTHING = st.text(st.characters(exclude_categories=()))  # surrogates and NUL included
@@ -21,7 +21,7 @@ def test_a_plain_event_is_stored_as_it_is() -> None:
 def test_an_event_survives_the_way_to_columns_and_back() -> None:
     event = audit_event()
 
-    row = {name: values[0] for name, values in zip(COLUMNS, columns([event]), strict=True)}
+    row = dict(zip(COLUMNS, values(event), strict=True))
 
     assert event_of(row) == event
 

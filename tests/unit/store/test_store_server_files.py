@@ -60,7 +60,7 @@ def test_only_the_user_who_starts_it_is_mapped_to_a_role(tmp_path: Path) -> None
     rules = files.configuration.with_name("pg_hba.conf").read_text(encoding="utf-8")
     names = files.configuration.with_name("pg_ident.conf").read_text(encoding="utf-8")
     assert rules == "local all all peer map=launcher\n"
-    assert [line.split()[2] for line in names.splitlines()] == ["proxenia", "postgres"]
+    assert [line.split()[2] for line in names.splitlines()] == ["proxenia", "proxenia_owner", "postgres"]
     assert "io_method = sync" in files.configuration.read_text(encoding="utf-8")
 
 
