@@ -6,6 +6,7 @@ from control_plane.admin import (
     agreements,
     audit_events,
     audit_statistics,
+    audit_verify,
     authorization,
     bundle_sources,
     bundles,
@@ -65,6 +66,7 @@ _ROUTES: tuple[Route, ...] = (
     *metrics.ROUTES,
     *audit_events.ROUTES,
     *audit_statistics.ROUTES,
+    *audit_verify.ROUTES,
     *reconciliations.ROUTES,
 )
 ROUTES = (*_ROUTES, openapi_route(_ROUTES))

@@ -21,6 +21,7 @@ from control_plane.ports.objects import Objects
 from control_plane.ports.overview import Overview
 from control_plane.ports.peering import BundleKeeping, Inviting, Joining, PartnerViews
 from control_plane.ports.reconciliation import Reconciliations, Reconciling
+from control_plane.ports.verification import Verifying
 
 
 def _now() -> datetime:
@@ -80,6 +81,7 @@ class Dependencies:
     audits: AuditParts | None = None  # None, too
     discovery: DiscoveryParts | None = None
     isolation: IsolationCheck | None = None
+    verifying: Verifying | None = None
     fitness: Fitness | None = None  # None: nothing is seen of nodes
     judging: Judging | None = None
     now: Callable[[], datetime] = _now

@@ -18,6 +18,7 @@ from control_plane.admin.app import create_app
 from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.serve import AdminSocketError, Serving, serve_admin
 from control_plane.admin.tokens import Role, TokenFile, new_token
+from control_plane.app.audit_log import AuditLogParts, open_database
 from control_plane.app.discovery import Discovery
 from control_plane.app.fitness import FitnessWatch
 from control_plane.app.own_trust import credentials, follow_files, open_authority, rotating, utc_now, watch
@@ -27,6 +28,7 @@ from control_plane.app.up import prepare_state
 from control_plane.app.validation import trial_of
 from control_plane.audit.cuts import REPORT, Cuts
 from control_plane.audit.receive import SHIP, Receiver
+from control_plane.audit.verifying import Verifier
 from control_plane.model.tuning import Tuning
 from control_plane.ports.caller import Caller
 from control_plane.ports.certificates import OwnAuthority
@@ -35,7 +37,6 @@ from control_plane.reconcile.federator import Federator
 from control_plane.reconcile.judge import Judge
 from control_plane.reconcile.loop import Loop
 from control_plane.store.database import Database
-from control_plane.store.embedded import dsn_of
 from control_plane.trust.enrol import HELLO, RENEWAL, Enrolment
 from control_plane.trust.isolation import Isolation
 from control_plane.trust.rotate import Rotating
@@ -66,12 +67,13 @@ class Parts:
     discovery: Discovery
     rotating: Rotating | None  # None where our anchors are handed in
     fitness: FitnessWatch
+    audit_log: AuditLogParts
 
     @classmethod
     def of(cls, settings: Settings) -> "Parts":
         """Open what is on disk; raises SettingsError when the authority cannot be used."""
-        database = Database(settings.database_url or dsn_of(settings.state_dir))
         authority = open_authority(settings, now=utc_now())
+        database = open_database(settings, authority)
         board = Board()
         tuning = tuning_of(settings)
         federator = Federator(settings.trust_domain, tuning)
@@ -80,8 +82,21 @@ class Parts:
         anchors = rotating(settings, authority, database, tuning=tuning)
         discovery = Discovery.of(settings, database, federator, now=utc_now)
         fitness = FitnessWatch.of(database, federator, tuning, partnership)
+        audit_log = AuditLogParts.of(settings, database, authority)
         return cls(
-            settings, database, authority, board, federator, loop, partnership, discovery, anchors, fitness
+            *(
+                settings,
+                database,
+                authority,
+                board,
+                federator,
+                loop,
+                partnership,
+                discovery,
+                anchors,
+                fitness,
+            ),
+            audit_log=audit_log,
         )
 
     def waiting(self) -> tuple[str, ...]:
@@ -152,6 +167,7 @@ class Parts:
             anchors=self.authority.anchors,
             counts=self.federator.counts,
             waiting=self.waiting,
+            verifying=Verifier(self.audit_log.verification),
             expiries=watch(self.settings, self.authority, self.database),
             statistics=self.database.statistics,
             rotations=self.rotating,
@@ -197,6 +213,7 @@ async def _serve(parts: Parts, stop: asyncio.Event) -> None:
     endless = [asyncio.create_task(_when_migrated(parts.database, parts.loop.run), name="loop")]
     endless.append(asyncio.create_task(_when_ready(parts, parts.discovery.run), name="discovery"))
     endless.append(asyncio.create_task(_when_ready(parts, parts.fitness.run), name="fitness"))
+    endless.append(asyncio.create_task(_when_ready(parts, parts.audit_log.run), name="audit log"))
     if parts.partnership:
         endless.append(asyncio.create_task(_when_ready(parts, parts.partnership.run), name="partnership"))
     if parts.rotating:
@@ -218,6 +235,7 @@ async def _serve(parts: Parts, stop: asyncio.Event) -> None:
             for task in (waiting, *tasks):
                 task.cancel()
             await asyncio.wait([waiting, *tasks])
+            await parts.audit_log.stopped()
         for task in done - {waiting}:
             task.result()  # the loop only ends by a defect: say it, and let the supervisor start us again
 

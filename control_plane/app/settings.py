@@ -100,6 +100,12 @@ class Settings(SourceSettings, BaseSettings):
         default_factory=default_state_dir, description="keys, sockets, logs, embedded database"
     )
     database_url: str = Field(default="", description="PostgreSQL 14 or newer; empty: the embedded server")
+    database_owner_url: str = Field(
+        default="",
+        description="how the schema's owner connects, so that the application cannot change records;"
+        " empty: database_url is the owner",
+    )
+    audit_days: int = Field(default=90, ge=7, le=3650, description="days for which audit rows are kept")
     xds_listen: str = Field(
         default="", description="<IP>:<port> for gateways on other machines, with mutual TLS"
     )

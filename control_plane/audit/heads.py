@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,6 +18,7 @@ from control_plane.pki import jws
 from control_plane.pki.certificate import load_chain
 from control_plane.ports.peering import Credentials
 
+_log = structlog.get_logger(__name__)
 _SHA256 = hashes.SHA256()
 _MAX_KNOWN = 64  # signers whose chain need not be verified again and again
 
@@ -39,6 +41,17 @@ class Signer:
                 raise InvalidValueError("bad_key", "expected an ECDSA key for the control plane, got another")
             self._signer = credentials, key, load_chain(credentials.chain)
         return jws.seal(payload, typ, key=self._signer[1], chain=self._signer[2])
+
+    def or_nothing(self, payload: bytes, typ: str) -> bytes:
+        """The same, and nothing where our certificate has a key that cannot sign so: rows come first.
+
+        Such rows are stored, and stay outside of the log, which verification says.
+        """
+        try:
+            return self(payload, typ)
+        except InvalidValueError as error:
+            _log.error("audit_not_signed", code=error.code, reason=error.detail)
+            return b""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Self
 
 from control_plane.audit.heads import Judge, claimed
-from control_plane.audit.walk import Bad, BadError, Walk, payload_of
+from control_plane.audit.walk import BadError, Walk, payload_of
 from control_plane.chain import batch as batches
 from control_plane.chain.batch import ENTRY
 from control_plane.chain.head import TreeHead
@@ -15,6 +15,7 @@ from control_plane.chain.tree import Frontier, genesis
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import InvalidValueError
 from control_plane.ports.audit_log import BEFORE_ALL, LogReader, StoredHead
+from control_plane.ports.verification import Bad
 
 ROWS = 20_000  # read at once
 _MAX_HEADS = 2000  # over the batches of one piece
@@ -100,6 +101,7 @@ class Verification:
         walk = self.walk
         walk.frontier = Frontier.of(start.size, start.frontier)
         walk.chain, walk.batch, walk.signed = head.chain, head.batch, start.signed
+        walk.passed, walk.last = head.size, head.batch
         self._start = (head.size, head.batch)
 
     def _check(self, stored: StoredHead, read: Callable[[bytes], TreeHead]) -> TreeHead:
@@ -158,6 +160,14 @@ class Verification:
             missing = f"the log has {last.size} rows by its last head, and ends after {before}"
             raise BadError(Bad("row_missing", missing, before))
         return not (self.until is not None and payload_of(walk.signed).at >= self.until)
+
+    async def pause(self) -> None:
+        """Check what can be checked of the part that ends at the last head that was passed."""
+        walk = self.walk
+        census = await self.reader.census(self._start, (walk.passed, walk.last))
+        if census.seals != walk.counted:
+            extra = census.seals - walk.counted
+            self.bad = Bad("chain_altered", f"there are {extra} seals of batches that are not there")
 
     async def _end(self) -> None:
         """What no walk sees: what is left over, and what came after the last head."""

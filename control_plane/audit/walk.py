@@ -18,19 +18,10 @@ from control_plane.chain.record import VERSION, event_id_of, microseconds_of
 from control_plane.chain.tree import Frontier, link
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import InvalidValueError
-from control_plane.ports.audit_log import Piece, Seal, StoredBatch, StoredHead
+from control_plane.ports.audit_log import BEFORE_ALL, Piece, Seal, StoredBatch, StoredHead
+from control_plane.ports.verification import Bad
 
 _LEAF = b"\x00" + VERSION
-
-
-@dataclass(frozen=True, slots=True)
-class Bad:
-    """The first place where the log is not what it was. ``row`` counts from 0 (None: no row of the log)."""
-
-    code: str
-    detail: str
-    row: int | None = None
-    event_id: str = ""
 
 
 class BadError(Exception):
@@ -59,6 +50,9 @@ class Walk:
     rows: int = 0
     gone: int = 0  # rows that retention has taken
     seals: int = 0
+    passed: int = 0  # rows under the last head that was passed
+    counted: int = 0  # seals under it
+    last: int = BEFORE_ALL  # its last batch
     _vouched: list[bytes] = field(default_factory=list)
     _days: set[date] = field(default_factory=set)
 
@@ -157,6 +151,7 @@ class Walk:
             detail = f"the head of {stored.size} rows does not follow from what is before it"
             raise BadError(Bad("head_altered", detail, max(size - 1, 0)))
         self.signed = stored.signed
+        self.passed, self.counted, self.last = size, self.seals, self.batch
         self._vouched.clear()
         self._days.clear()
 

@@ -10,6 +10,7 @@ from control_plane.cli.options import Place, output_option, pass_place, show_lis
 from control_plane.cli.parse import time
 from control_plane.cli.reconciliation import reconcile, reconciliations
 from control_plane.cli.text import table
+from control_plane.cli.verify import verify
 
 
 @click.group()
@@ -20,6 +21,7 @@ def audit() -> None:
 audit.add_command(statistics)
 audit.add_command(reconcile)
 audit.add_command(reconciliations)
+audit.add_command(verify)
 
 
 @audit.command("list")

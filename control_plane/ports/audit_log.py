@@ -74,6 +74,9 @@ class AuditLog(Protocol):
     async def prepare(self, days: Sequence[date]) -> None:
         """Make the partitions of these days."""
 
+    async def aged(self, until: date) -> bool:
+        """Whether there are rows of days before."""
+
     async def retire(self, until: date) -> int:
         """Drop the partitions of all days before; how many. Fewer, where rows are not sealed yet."""
 

@@ -34,6 +34,13 @@ WHERE b.batch > $1 AND b.batch < (
 ORDER BY b.batch LIMIT $2
 """  # noqa: S608 - only names of ours are put in
 _BEHIND = "SELECT max(base) + pg_snapshot_xmax(pg_current_snapshot())::text::bigint <= $1 FROM audit_epochs"
+_AGED = """
+SELECT EXISTS (
+    SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'audit_events'::regclass AND c.relname ~ '_[0-9]{8}$'
+    AND to_date(right(c.relname, 8), 'YYYYMMDD') < $1
+)
+"""
 
 
 class PostgresAuditLog:
@@ -86,6 +93,11 @@ class PostgresAuditLog:
     async def prepare(self, days: Sequence[date]) -> None:
         """Make the partitions of these days."""
         await self._days.prepare(days)
+
+    async def aged(self, until: date) -> bool:
+        """Whether there are rows of days before."""
+        async with self._pool.connection() as connection:
+            return bool(await connection.fetchval(_AGED, until))
 
     async def retire(self, until: date) -> int:
         """Drop the partitions of all days before; how many. Fewer, where rows are not sealed yet."""
