@@ -1,7 +1,7 @@
 """Discovery, put together and run: the sources that the settings name, and what follows them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +18,7 @@ from control_plane.discovery.guard import Rules
 from control_plane.discovery.watch import Watch
 from control_plane.plan.addresses import AddressPolicy
 from control_plane.plan.age import Aging
+from control_plane.ports.source import Source
 from control_plane.reconcile.federator import Federator
 from control_plane.store.database import Database
 
@@ -34,9 +35,23 @@ class Discovery:
     def of(
         cls, settings: Settings, database: Database, federator: Federator, *, now: Callable[[], datetime]
     ) -> "Discovery":
+        """With the sources that ``settings`` name."""
+        ours = OurGateways(database.objects, settings.gateway_address)
+        return cls.following(sources_of(settings, ours), settings, database, federator, now=now)
+
+    @classmethod
+    def following(
+        cls,
+        sources: Sequence[Source],
+        settings: Settings,
+        database: Database,
+        federator: Federator,
+        *,
+        now: Callable[[], datetime],
+    ) -> "Discovery":
         """Put together; nothing runs yet."""
         watch = Watch(
-            sources_of(settings, OurGateways(database.objects, settings.gateway_address)),
+            sources,
             Needs(
                 objects=database.objects,
                 sources=database.sources,

@@ -203,13 +203,14 @@ async def run(settings: Settings) -> int:
     parts = Parts.of(settings)
     try:
         async with parts.database:
-            await _serve(parts, stop)
+            await serve(parts, stop)
     except (AdminSocketError, ListenError) as error:
         raise SettingsError([str(error)]) from error
     return 0
 
 
-async def _serve(parts: Parts, stop: asyncio.Event) -> None:
+async def serve(parts: Parts, stop: asyncio.Event) -> None:
+    """Run ``parts`` until ``stop``; the database is open."""
     endless = [asyncio.create_task(_when_migrated(parts.database, parts.loop.run), name="loop")]
     endless.append(asyncio.create_task(_when_ready(parts, parts.discovery.run), name="discovery"))
     endless.append(asyncio.create_task(_when_ready(parts, parts.fitness.run), name="fitness"))

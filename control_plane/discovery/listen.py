@@ -57,10 +57,11 @@ class Ear:
         self._heard.set()
 
     async def _keep_listening(self) -> None:
-        backoff = Backoff(_FIRST, _LAST)
+        backoff, clock = Backoff(_FIRST, _LAST), asyncio.get_running_loop().time
         while True:
+            began = clock()
             try:
-                await self._listen(backoff)
+                await self._listen()
                 reason = "it ended, which a source does not do"
             except TimeoutError:
                 reason = f"it said nothing for {self._silence:g} s"
@@ -68,9 +69,11 @@ class Ear:
                 reason = f"it failed: {type(error).__name__}: {str(error)[:_SHOWN]}"
             _log.warning("a discovery source is started again", source=self._source.name, reason=reason)
             self._say(Lost(reason))
+            if clock() - began > _LAST:  # one that says something and dies is not well
+                backoff.reset()
             await asyncio.sleep(backoff.next(_random.random()))
 
-    async def _listen(self, backoff: Backoff) -> None:
+    async def _listen(self) -> None:
         """Pass reports on; TimeoutError when the source hangs."""
         reports = aiter(self._source.reports())
         try:
@@ -79,7 +82,6 @@ class Ear:
                     report = await anext(reports, None)
                 if report is None:
                     return
-                backoff.reset()
                 self._say(report)
         finally:
             close = getattr(reports, "aclose", None)
