@@ -90,6 +90,14 @@ def _parts(call: Call) -> DiscoveryParts:
     return call.deps.discovery
 
 
+async def _states(parts: DiscoveryParts) -> list[SourceState]:
+    """Every source by name, also those that have not said anything yet."""
+    known = {state.name: state for state in await parts.sources.all()}
+    for name in parts.names:
+        known.setdefault(name, SourceState.silent(name))
+    return [known[name] for name in sorted(known)]
+
+
 def source_view(state: SourceState, parts: DiscoveryParts, now: datetime) -> SourceView:
     """A state as the API shows it."""
     seeing = "seeing" if state.seen_at else "starting"
@@ -113,7 +121,7 @@ def source_view(state: SourceState, parts: DiscoveryParts, now: datetime) -> Sou
 async def list_sources(call: Call, _: Nothing) -> Reply:
     """Freshness, last error, counts, refused records and contradictions."""
     parts = _parts(call)
-    views = [source_view(state, parts, call.deps.now()) for state in await parts.sources.all()]
+    views = [source_view(state, parts, call.deps.now()) for state in await _states(parts)]
     conflicts = parts.conflicts()
     return Reply(SourceList(tuple(views), conflicts[:MAX_CONFLICTS], len(conflicts)))
 
@@ -189,7 +197,7 @@ async def meter(call: Call) -> Sequence[Family]:
     if parts is None:
         return ()
     now = call.deps.now()
-    every = await parts.sources.all()
+    every = await _states(parts)
     views = [source_view(state, parts, now) for state in every[:MAX_SOURCES]]
     codes = [
         Sample((view.name, code), number)

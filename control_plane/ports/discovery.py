@@ -44,6 +44,14 @@ class SourceState:
     looked_at: datetime | None = None
     asked_at: datetime | None = None
 
+    @classmethod
+    def silent(cls, name: str) -> "SourceState":
+        """A source that has not said anything yet; its name says of which kind it is."""
+        word = name.partition(":")[0]
+        kind = SourceKind(word) if word in set(SourceKind) else SourceKind.PLUGIN
+        nothing = Findings(refused_by_code={})
+        return cls(name=name, kind=kind, seen_at=None, lost_since=None, reason="", findings=nothing)
+
 
 class Sources(Protocol):
     """The states of all sources, whichever replica runs them."""

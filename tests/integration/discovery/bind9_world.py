@@ -15,11 +15,11 @@ ZONE = "luebeck.example"
 HOSTILE = "a TXT record of nothing"
 
 
-def published(record: Record) -> Instance:
+def published(record: Record, ttl: int = 60) -> Instance:
     """The instance that says what the record says."""
     keys = {"version": record.version, "region": record.region, "resources": ",".join(record.resources)}
     txt = txt_of(record.node_id, record.organisation, **keys)
-    return Instance(label=record.node_id, address=record.host, port=record.port, txt=txt)
+    return Instance(label=record.node_id, address=record.host, port=record.port, txt=txt, ttl=ttl)
 
 
 class Bind9World:
@@ -27,7 +27,8 @@ class Bind9World:
 
     rubbish = (HOSTILE, *NONSENSE)
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, ttl: int = 60) -> None:
+        self._ttl = ttl
         self._named = Bind9(directory / "bind9", {ZONE: ""})
         self._there: dict[str, Instance] = {}
         self._stack = AsyncExitStack()
@@ -43,7 +44,7 @@ class Bind9World:
         await self._stack.aclose()
 
     async def put(self, record: Record) -> None:
-        self._there[record.node_id] = published(record)
+        self._there[record.node_id] = published(record, self._ttl)
         await self._named.publish(ZONE, self._there[record.node_id])
 
     async def remove(self, node_id: str) -> None:
