@@ -16,6 +16,7 @@ from control_plane.ports.deliveries import DeliveryLog
 from control_plane.ports.discovery import Sources
 from control_plane.ports.explain import Judging
 from control_plane.ports.fitness import Fitness
+from control_plane.ports.heads import HeadKeeping, HeadOffering
 from control_plane.ports.isolation import IsolationCheck
 from control_plane.ports.objects import Objects
 from control_plane.ports.overview import Overview
@@ -40,10 +41,12 @@ class PeeringParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditParts:
-    """What compares the audit with partners'."""
+    """What compares the audit with partners', and has it witnessed."""
 
     reconciling: Reconciling
     reports: Reconciliations
+    offering: HeadOffering
+    heads: HeadKeeping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,7 +87,8 @@ async def show_status(call: Call, _: Nothing) -> Reply:
     states = [known[gateway] for gateway in sorted(known)]
     counts, problems, waiting = deps.counts(), deps.overview.problems, deps.waiting()
     if deps.audits is not None:
-        problems = (*problems, *await deps.audits.reconciling.problems())
+        audits = deps.audits
+        problems = (*problems, *await audits.reconciling.problems(), *await audits.offering.problems())
     verdict = judge(counts, states, problems, waiting=waiting)
     status = Status(
         verdict=verdict.word,

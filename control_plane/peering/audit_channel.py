@@ -110,7 +110,13 @@ class AuditChannel:
     async def ask(
         self, organisation: TrustDomain, saying: Saying, reply: type[Answered], *, tally: Tally
     ) -> Answered:
-        """Say something to a partner, and read its signed reply.
+        """Say something to a partner, and read its signed reply; raises as ``exchange``."""
+        return (await self.exchange(organisation, saying, reply, tally=tally))[0]
+
+    async def exchange(
+        self, organisation: TrustDomain, saying: Saying, reply: type[Answered], *, tally: Tally
+    ) -> tuple[Answered, bytes]:
+        """Say something to a partner; its reply, and the signed text of it.
 
         Raises RefusedError (also with the code that the partner answered) and UnavailableError.
         """
@@ -140,4 +146,4 @@ class AuditChannel:
         if message.question != transcript.message_digest(said):
             raise RefusedError("bad_answer", "expected the answer to our question, got another")
         authenticate(sealed, bundle, now=self.ourselves.now())
-        return message
+        return message, answer

@@ -16,6 +16,7 @@ from control_plane.store.crossings import PostgresCrossings
 from control_plane.store.deliveries import PostgresDeliveries
 from control_plane.store.discovery import PostgresSources
 from control_plane.store.feed import Feed
+from control_plane.store.heads import PostgresHeads
 from control_plane.store.migrate import migrate
 from control_plane.store.objects import PostgresObjects
 from control_plane.store.partners import PostgresBundleStates, PostgresPartners
@@ -55,6 +56,7 @@ class Database:
         self.singleton = PostgresSingleton(dsn)
         self.statistics = PostgresStatistics(self._pool)
         self.crossings = PostgresCrossings(self._pool)
+        self.heads = PostgresHeads(self._pool)
         self.reconciliations = PostgresReconciliations(self._pool)
 
     async def __aenter__(self) -> Self:

@@ -9,11 +9,13 @@ import pytest_asyncio
 from control_plane.ports.audit import AuditStore
 from control_plane.ports.audit_use import AuditStatistics
 from control_plane.ports.deliveries import DeliveryLog
+from control_plane.ports.heads import HeadKeeping
 from control_plane.ports.objects import Objects
 from control_plane.ports.reconciliation import Crossings, Reconciliations
 from control_plane.store.database import Database
 from tests.fakes.audit import FakeAudit, FakeStatistics
 from tests.fakes.deliveries import FakeDeliveries
+from tests.fakes.heads import FakeHeads
 from tests.fakes.objects import FakeObjects
 from tests.fakes.reconciliation import FakeCrossings, FakeReconciliations
 from tests.integration.discovery.plugin_world import example_installed
@@ -32,6 +34,7 @@ class Store:
     statistics: AuditStatistics
     crossings: Crossings
     reconciliations: Reconciliations
+    heads: HeadKeeping
 
 
 @pytest.fixture
@@ -44,6 +47,7 @@ def fake() -> Store:
         FakeStatistics(audit),
         FakeCrossings(audit),
         FakeReconciliations(),
+        FakeHeads(),
     )
 
 
@@ -57,6 +61,7 @@ async def postgres(database_url: str) -> AsyncIterator[Store]:
             database.statistics,
             database.crossings,
             database.reconciliations,
+            database.heads,
         )
 
 
@@ -74,6 +79,11 @@ def objects(store: Store) -> Objects:
 @pytest.fixture
 def audit(store: Store) -> AuditStore:
     return store.audit
+
+
+@pytest.fixture
+def heads(store: Store) -> HeadKeeping:
+    return store.heads
 
 
 @pytest.fixture

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
 from control_plane.model.agreement import Agreement, AgreementState
 from control_plane.model.audit import AuditEvent
 from control_plane.model.bundle import Bundle
@@ -20,6 +23,8 @@ from control_plane.peering.assemble import Needs, Peering
 from control_plane.peering.auditing import AuditStores, Schedule
 from control_plane.peering.listener import Limits
 from control_plane.peering.options import Options
+from control_plane.pki import jws
+from control_plane.pki.certificate import load_chain
 from control_plane.plan.addresses import AddressPolicy
 from control_plane.ports.audit import AuditQuery
 from control_plane.ports.objects import Write
@@ -28,6 +33,7 @@ from control_plane.store.partners import PostgresBundleStates, PostgresPartners
 from control_plane.store.singleton import PostgresSingleton
 from control_plane.trust.authority import Authority, ServerCredentials
 from control_plane.trust.bundles import PartnerBundles
+from tests.fakes.own_heads import FakeOwnHeads
 
 LOOPBACK = ("127.0.0.0/8",)
 
@@ -41,6 +47,19 @@ class OwnCredentials:
 
     def __call__(self) -> ServerCredentials:
         return self.given or self._authority.server_credentials(now=datetime.now(UTC))
+
+
+class Signing:
+    """Signs as the control plane."""
+
+    def __init__(self, credentials: OwnCredentials) -> None:
+        self._credentials = credentials
+
+    def __call__(self, payload: bytes, typ: str) -> bytes:
+        now = self._credentials()
+        key = load_pem_private_key(now.key, None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        return jws.seal(payload, typ, key=key, chain=load_chain(now.chain))
 
 
 class OwnBundle:
@@ -70,6 +89,7 @@ class Deployment:
     partners: PostgresPartners
     states: PostgresBundleStates
     peering: Peering
+    log: FakeOwnHeads
 
     async def invite(self, organisation: str, *, lifetime: float = 3600) -> str:
         made = await self.peering.inviter.invite(
@@ -140,6 +160,7 @@ async def deploy(
         database = await stack.enter_async_context(Database(database_url))
         singleton = PostgresSingleton(database_url, pause=0.1)
         await _register_gateway(database, name)
+        log = FakeOwnHeads(name, Signing(credentials))
         needs = Needs(
             objects=database.objects,
             audit=database.audit,
@@ -149,7 +170,7 @@ async def deploy(
             credentials=credentials,
             bundle=own_bundle,
             now=lambda: datetime.now(UTC),
-            audits=AuditStores(database.crossings, database.reconciliations),
+            audits=AuditStores(database.crossings, database.reconciliations, database.heads, log),
             schedule=wanted.schedule,
         )
         peering = Peering.of(options, needs, limits=wanted.limits)
@@ -178,6 +199,7 @@ async def deploy(
                 own_bundle=own_bundle,
                 bundles=bundles,
                 peering=peering,
+                log=log,
             )
         finally:
             serving.cancel()
