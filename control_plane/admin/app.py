@@ -5,6 +5,7 @@ from aiohttp import web
 from control_plane.admin import (
     agreements,
     audit_events,
+    audit_heads,
     audit_statistics,
     audit_verify,
     authorization,
@@ -68,6 +69,7 @@ _ROUTES: tuple[Route, ...] = (
     *audit_statistics.ROUTES,
     *audit_verify.ROUTES,
     *reconciliations.ROUTES,
+    *audit_heads.ROUTES,
 )
 ROUTES = (*_ROUTES, openapi_route(_ROUTES))
 

@@ -11,7 +11,7 @@ from control_plane.store.database import Database
 
 def stores_of(database: Database) -> AuditStores:
     """What of the database is compared, and where the reports go."""
-    return AuditStores(database.crossings, database.reconciliations)
+    return AuditStores(database.crossings, database.reconciliations, database.heads, database.own_heads)
 
 
 def schedule_of(settings: Settings) -> Schedule:
@@ -19,7 +19,9 @@ def schedule_of(settings: Settings) -> Schedule:
     privacy = Privacy(
         home=frozenset(words(settings.reconcile_home)), without=frozenset(words(settings.reconcile_without))
     )
-    return Schedule(reconcile=settings.reconcile_seconds, privacy=privacy)
+    return Schedule(
+        reconcile=settings.reconcile_seconds, heads=settings.audit_heads_seconds, privacy=privacy
+    )
 
 
 def parts_of(peering: Peering) -> AuditParts | None:
@@ -27,4 +29,9 @@ def parts_of(peering: Peering) -> AuditParts | None:
     auditing = peering.auditing
     if auditing is None:
         return None
-    return AuditParts(reconciling=auditing.reconciler, reports=auditing.reconciler.reports)
+    return AuditParts(
+        reconciling=auditing.reconciler,
+        reports=auditing.reconciler.reports,
+        offering=auditing.offering,
+        heads=auditing.offering.kept,
+    )

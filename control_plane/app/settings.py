@@ -196,6 +196,9 @@ class Settings(SourceSettings, BaseSettings):
     reconcile_seconds: float = Field(
         default=3600.0, ge=1, le=7 * 86400, description="how often our audit is compared with each partner's"
     )
+    audit_heads_seconds: float = Field(
+        default=3600.0, ge=1, le=7 * 86400, description="how often partners witness the head of our audit log"
+    )
     reconcile_home: Annotated[str, AfterValidator(_check_fields)] = Field(
         default="",
         description="fields of audit rows that partners are only shown as keyed hashes, separated by commas",

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from control_plane.cli.api import path_of
+from control_plane.cli.audit_heads import accept_log, heads
 from control_plane.cli.audit_statistics import statistics
 from control_plane.cli.options import Place, output_option, pass_place, show_list
 from control_plane.cli.parse import time
@@ -20,6 +21,8 @@ def audit() -> None:
 
 audit.add_command(statistics)
 audit.add_command(reconcile)
+audit.add_command(heads)
+audit.add_command(accept_log)
 audit.add_command(reconciliations)
 audit.add_command(verify)
 

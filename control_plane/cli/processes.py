@@ -57,6 +57,7 @@ SETTINGS = {
     "authority": "Where our certificates come from: built-in, files or requests.",
     "authority_dir": "The directory of files or requests.  [default: certificates in the state directory]",
     "reconcile_seconds": "Seconds between two comparisons of our audit with a partner's.",
+    "audit_heads_seconds": "Seconds between two offers of our audit log's head to partners.",
     "reconcile_home": "Fields of audit rows that partners are only shown as keyed hashes.",
     "reconcile_without": "Fields that take no part in the comparison.",
     "heartbeat_seconds": "Between two heartbeats to a partner.",

@@ -19,6 +19,7 @@ from control_plane.store.feed import Feed
 from control_plane.store.heads import PostgresHeads
 from control_plane.store.migrate import migrate
 from control_plane.store.objects import PostgresObjects
+from control_plane.store.own_heads import PostgresOwnHeads
 from control_plane.store.partners import PostgresBundleStates, PostgresPartners
 from control_plane.store.peering import PostgresInvitations
 from control_plane.store.pool import Pool
@@ -56,6 +57,7 @@ class Database:
         self.singleton = PostgresSingleton(dsn)
         self.statistics = PostgresStatistics(self._pool)
         self.crossings = PostgresCrossings(self._pool)
+        self.own_heads = PostgresOwnHeads(self._pool)
         self.heads = PostgresHeads(self._pool)
         self.reconciliations = PostgresReconciliations(self._pool)
 

@@ -1,6 +1,7 @@
 """In-memory keeping of heads that passes the same contract suite as the PostgreSQL one."""
 
 from control_plane.model.identity import TrustDomain
+from control_plane.model.problem import Problem
 from control_plane.ports.heads import Evidence, HeldHead
 
 
@@ -56,3 +57,13 @@ class FakeHeads:
     def _last(side: str, organisation: TrustDomain, kept: list[tuple[str, HeldHead]]) -> HeldHead | None:
         found = [held for one, held in kept if one == side and held.organisation == organisation]
         return found[-1] if found else None
+
+
+class FakeOffering:
+    """Implements ports.heads.HeadOffering with what a test puts in."""
+
+    def __init__(self) -> None:
+        self.wrong: tuple[Problem, ...] = ()
+
+    async def problems(self) -> tuple[Problem, ...]:
+        return self.wrong

@@ -38,6 +38,7 @@ from tests.fakes.certificates import FakeExpiries, FakeRotations
 from tests.fakes.deliveries import FakeDeliveries
 from tests.fakes.discovery import FakeSources
 from tests.fakes.fitness import FakeFitness
+from tests.fakes.heads import FakeHeads, FakeOffering
 from tests.fakes.objects import FakeObjects
 from tests.fakes.peering import FakeBundleStates, FakeSingleton
 from tests.fakes.reconciliation import FakeReconciling
@@ -94,6 +95,8 @@ class World:
     deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
     overview: FakeOverview = field(default_factory=FakeOverview)
     reconciling: FakeReconciling = field(default_factory=FakeReconciling)
+    heads: FakeHeads = field(default_factory=FakeHeads)
+    offering: FakeOffering = field(default_factory=FakeOffering)
     sources: FakeSources = field(default_factory=FakeSources)
     conflicts: tuple[Problem, ...] = ()
     waiting: tuple[str, ...] = ()
@@ -129,7 +132,12 @@ class World:
             rotations=self.rotations,
             fitness=self.fitness,
             peering=self.peering,
-            audits=AuditParts(reconciling=self.reconciling, reports=self.reconciling.reports),
+            audits=AuditParts(
+                reconciling=self.reconciling,
+                reports=self.reconciling.reports,
+                offering=self.offering,
+                heads=self.heads,
+            ),
             discovery=DiscoveryParts(
                 sources=self.sources,
                 names=("consul", "dns-sd:luebeck.example"),
