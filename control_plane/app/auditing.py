@@ -19,9 +19,7 @@ def schedule_of(settings: Settings) -> Schedule:
     privacy = Privacy(
         home=frozenset(words(settings.reconcile_home)), without=frozenset(words(settings.reconcile_without))
     )
-    return Schedule(
-        reconcile=settings.reconcile_seconds, heads=settings.audit_heads_seconds, privacy=privacy
-    )
+    return Schedule(reconcile=settings.reconcile_seconds, heads=settings.audit_heads_seconds, privacy=privacy)
 
 
 def parts_of(peering: Peering) -> AuditParts | None:

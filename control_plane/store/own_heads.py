@@ -38,8 +38,9 @@ WHERE s.first >= $1 AND s.first < $2 ORDER BY s.first LIMIT $3
 class PostgresOwnHeads:
     """Implements ports.heads.OwnHeads."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, step: int = STEP) -> None:
         self._pool = pool
+        self._step = step
 
     async def next(self, first: int) -> OwnHead | None:
         """A head to offer to somebody who has seen ``first`` rows (0: nothing), the further the better."""
@@ -50,18 +51,18 @@ class PostgresOwnHeads:
             start = await connection.fetchrow(_OF_SIZE, first)
             if start is None:
                 return None
-            end = await _furthest(connection, first) or start
+            end = await self._furthest(connection, first) or start
             leaves = await _leaves(connection, first, end["size"])
         proof = await asyncio.to_thread(_proof, start, leaves)
         return OwnHead(joined(end), end["size"], first, proof)
 
-
-async def _furthest(connection: asyncpg.Connection, first: int) -> Mapping[str, Any] | None:
-    found = await connection.fetchrow(_FURTHEST, first, first + STEP)
-    if found is None or found["size"] == first:
-        found = await connection.fetchrow(_NEXT, first) or found
-    row: Mapping[str, Any] | None = found
-    return row
+    async def _furthest(self, connection: asyncpg.Connection, first: int) -> Mapping[str, Any] | None:
+        """The last head within a step, or else the next one."""
+        found = await connection.fetchrow(_FURTHEST, first, first + self._step)
+        if found is None or found["size"] == first:
+            found = await connection.fetchrow(_NEXT, first) or found
+        row: Mapping[str, Any] | None = found
+        return row
 
 
 async def _leaves(connection: asyncpg.Connection, first: int, until: int) -> list[bytes]:

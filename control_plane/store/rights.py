@@ -15,6 +15,9 @@ RECORDS = (
     "audit_heads",
     "audit_signers",
     "audit_epochs",
+    "audit_witnessed",
+    "audit_head_evidence",
+    "audit_head_accepted",
 )
 """Tables to which rows are only ever added."""
 READ_ONLY = ("alembic_version", "audit_log", "audit_kept", "audit_limits")
