@@ -1,8 +1,12 @@
-"""What is asked of the audit as a whole: statistics."""
+"""What is asked of the audit as a whole: statistics, what is new, and exports with their proof."""
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from control_plane.model.audit import AuditEvent
+from control_plane.ports.audit import AuditQuery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,3 +56,61 @@ class AuditStatistics(Protocol):
 
     async def statistics(self, since: datetime, until: datetime) -> Statistics:
         """Count everything in this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A row with its number in the log, from 0."""
+
+    number: int
+    event: AuditEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What was sealed after a number; ``next`` is where to go on."""
+
+    rows: tuple[Numbered, ...]
+    next: int
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """A part of the log begins, where a head was: its tree (chain/tree.py ``Frontier.packed``)."""
+
+    size: int
+    frontier: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Rows that are not shown: nodes (level, hash) of the tree that stand for them."""
+
+    nodes: tuple[tuple[int, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """The part ends at a signed head."""
+
+    size: int
+    signed: bytes
+
+
+Exported = Begin | Numbered | LeftOut | Proven
+
+
+class AuditFollowing(Protocol):
+    """The sealed rows in the order of the log; raises UnavailableError."""
+
+    async def end(self) -> int:
+        """How many rows are sealed."""
+
+    async def follow(self, after: int, *, limit: int) -> Followed:
+        """At most ``limit`` rows from number ``after`` on, at once."""
+
+    async def matching(self, query: AuditQuery) -> Sequence[int]:
+        """The numbers of all sealed rows that match, in order; InvalidValueError ``too_many_rows``."""
+
+    def export(self, numbers: Sequence[int]) -> AsyncIterator[Exported]:
+        """These rows with all that proves them: parts of the log, each from Begin to Proven."""

@@ -1,0 +1,172 @@
+"""The sealed rows of ports/audit_use.py in PostgreSQL: followed, and exported with their proof."""
+
+import asyncio
+from array import array
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import asyncpg
+
+from control_plane.chain.batch import unpack
+from control_plane.chain.multiproof import left_out
+from control_plane.chain.tree import Frontier
+from control_plane.model.problem import InvalidValueError
+from control_plane.ports.audit import AuditQuery
+from control_plane.ports.audit_use import Begin, Exported, Followed, LeftOut, Numbered, Proven
+from control_plane.ports.errors import UnavailableError
+from control_plane.store.audit_log import HEADS
+from control_plane.store.audit_query import statement
+from control_plane.store.audit_rows import COLUMNS, event_of
+from control_plane.store.pool import Pool
+from control_plane.store.signatures import joined
+
+MAX_EXPORT = 2_000_000  # rows
+GAP = 50_000  # rows that are left out before another part of the log begins
+PAGE = 10_000
+_BATCHES = 50  # read at once
+_WITHIN = 25.0  # seconds
+
+_NAMES = ", ".join(f"e.{name}" for name in COLUMNS)
+_END = """
+SELECT coalesce(max(size), 0) FROM (
+    SELECT max(size) AS size FROM audit_heads UNION ALL SELECT max(size) FROM audit_kept
+) AS sizes
+"""
+_FOLLOW = f"""
+SELECT s.first + e.place AS number, {_NAMES}
+FROM audit_seals s JOIN audit_events e ON e.batch = s.batch
+WHERE s.first >= (SELECT coalesce(max(first), 0) FROM audit_seals WHERE first <= $1)
+AND s.first <= $1 + $2 AND s.first + e.place >= $1 ORDER BY s.first, e.place LIMIT $2
+"""  # noqa: S608 - only names of ours are put in
+_FIRSTS = "SELECT batch, first FROM audit_seals WHERE batch = ANY($1::bigint[])"
+_BEFORE = " UNION ALL ".join(
+    f"(SELECT * FROM ({HEADS.format(table)} WHERE h.size <= $1 ORDER BY h.size DESC LIMIT 1) AS {table})"  # noqa: S608 - only names of ours are put in
+    for table in ("audit_heads", "audit_kept")
+)
+_AFTER = f"{HEADS.format('audit_heads')} WHERE h.size > $1 ORDER BY h.size LIMIT 1"
+_BODIES = """
+SELECT s.first, s.batch, b.body FROM audit_seals s JOIN audit_batches b ON b.batch = s.batch
+WHERE s.first >= $1 AND s.first < $2 ORDER BY s.first LIMIT $3
+"""
+_ROWS = f"""
+SELECT {_NAMES}, e.batch, e.place FROM unnest($1::bigint[], $2::integer[]) AS wanted (batch, place)
+JOIN audit_events e ON e.batch = wanted.batch AND e.place = wanted.place
+"""  # noqa: S608 - only names of ours are put in
+_NO_HASH = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+
+
+class PostgresFollowing:
+    """Implements ports.audit_use.AuditFollowing."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def end(self) -> int:
+        """How many rows are sealed."""
+        async with self._pool.connection() as connection:
+            return int(await connection.fetchval(_END))
+
+    async def follow(self, after: int, *, limit: int) -> Followed:
+        """At most ``limit`` rows from number ``after`` on, at once."""
+        async with self._pool.snapshot() as connection:
+            await connection.execute(_NO_HASH)
+            rows = await connection.fetch(_FOLLOW, after, limit)
+        found = tuple(Numbered(row["number"], event_of(row)) for row in rows)
+        return Followed(found, found[-1].number + 1 if found else after)
+
+    async def matching(self, query: AuditQuery) -> Sequence[int]:
+        """The numbers of all sealed rows that match, in order."""
+        numbers: array[int] = array("q")
+        page = replace(query, limit=PAGE)
+        while True:
+            text, arguments = statement(page, ("timestamp", "event_id", "batch", "place"))
+            async with self._pool.connection() as connection:
+                rows = await connection.fetch(text, *arguments, timeout=_WITHIN)
+                found = await connection.fetch(_FIRSTS, list({row["batch"] for row in rows}))
+            firsts = {row["batch"]: row["first"] for row in found}
+            numbers.extend(firsts[row["batch"]] + row["place"] for row in rows if row["batch"] in firsts)
+            if len(numbers) > MAX_EXPORT:
+                raise InvalidValueError(
+                    "too_many_rows", f"expected at most {MAX_EXPORT} rows, got more: export a shorter time"
+                )
+            if len(rows) < PAGE:
+                return sorted(numbers)
+            last = rows[-1]
+            page = replace(page, after=f"{last['timestamp'].isoformat()}|{last['event_id']}")
+
+    async def export(self, numbers: Sequence[int]) -> AsyncIterator[Exported]:
+        """These rows with all that proves them: parts of the log, each from Begin to Proven."""
+        at = 0
+        while at < len(numbers):
+            begin, end, signed = await self._part(numbers, at)
+            yield begin
+            stop = bisect_left(numbers, end)
+            async for one in self._rows(begin.size, end, numbers[at:stop]):
+                yield one
+            yield Proven(end, signed)
+            at = stop
+
+    async def _part(self, numbers: Sequence[int], at: int) -> tuple[Begin, int, bytes]:
+        """From the head before the first number to a head behind those that follow closely."""
+        last = at
+        while last + 1 < len(numbers) and numbers[last + 1] - numbers[last] <= GAP:
+            last += 1
+        async with self._pool.connection() as connection:
+            before = await connection.fetch(_BEFORE, numbers[at])
+            after = await connection.fetchrow(_AFTER, numbers[last])
+        if after is None:
+            raise UnavailableError("the rows are sealed and no head is beyond them: verify the audit")
+        start = max(before, key=lambda row: row["size"], default=None)
+        begin = Begin(start["size"], start["frontier"]) if start else Begin(0, Frontier().packed)
+        return begin, after["size"], joined(after)
+
+    async def _rows(self, first: int, end: int, numbers: Sequence[int]) -> AsyncIterator[Exported]:
+        """The rows, and nodes for the others, some batches at a time."""
+        at, taken = first, 0
+        while at < end:
+            async with self._pool.connection() as connection:
+                batches = await connection.fetch(_BODIES, at, end, _BATCHES, timeout=_WITHIN)
+                leaves = [leaf for row in batches for _, leaf in unpack(row["body"])]
+                stop = bisect_left(numbers, at + len(leaves), lo=taken)
+                rows = await _read(connection, batches, numbers[taken:stop])
+            if not leaves:
+                raise UnavailableError("rows of the log were retired while they were exported")
+            for one in _interleaved(at, leaves, rows):
+                yield one
+            at, taken = at + len(leaves), stop
+            await asyncio.sleep(0)
+
+
+async def _read(
+    connection: asyncpg.Connection, batches: Sequence[Any], numbers: Sequence[int]
+) -> list[Numbered]:
+    """The rows of these numbers, which are in these batches."""
+    firsts = [row["first"] for row in batches]
+    places = []
+    for number in numbers:
+        index = bisect_left(firsts, number + 1) - 1
+        places.append((batches[index]["batch"], number - firsts[index]))
+    found = await connection.fetch(
+        _ROWS, [batch for batch, _ in places], [place for _, place in places], timeout=_WITHIN
+    )
+    events = {(row["batch"], row["place"]): event_of(row) for row in found}
+    return [
+        Numbered(number, events[place])
+        for number, place in zip(numbers, places, strict=True)
+        if place in events  # one that was deleted is left out, and its proof fails
+    ]
+
+
+def _interleaved(at: int, leaves: Sequence[bytes], rows: Sequence[Numbered]) -> list[Exported]:
+    found: list[Exported] = []
+    place = at
+    for row in rows:
+        if row.number > place:
+            found.append(LeftOut(tuple(left_out(place, leaves[place - at : row.number - at]))))
+        found.append(row)
+        place = row.number + 1
+    if place < at + len(leaves):
+        found.append(LeftOut(tuple(left_out(place, leaves[place - at :]))))
+    return found
