@@ -15,10 +15,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from control_plane.app.audit_settings import AuditSettings
 from control_plane.app.source_settings import SourceSettings, words
 from control_plane.model.identity import ObjectId, TrustDomain
 from control_plane.model.node import Endpoint
-from control_plane.model.reconciliation import FIELDS
 
 FILE_NAME = "proxenia.toml"  # looked for in the state directory
 
@@ -68,17 +68,6 @@ def _check_domains(text: str) -> str:
     return text
 
 
-def _check_fields(text: str) -> str:
-    for part in words(text):
-        if part not in FIELDS:
-            message = f"expected some of {', '.join(FIELDS)}, got {part[:80]!r}"
-            raise ValueError(message)
-    if set(words(text)) == set(FIELDS):
-        message = "expected at least one field to be left"
-        raise ValueError(message)
-    return text
-
-
 Listen = Annotated[str, AfterValidator(_check_listen)]
 
 
@@ -90,7 +79,7 @@ def default_state_dir() -> Path:
     return Path(base) / "proxenia"
 
 
-class Settings(SourceSettings, BaseSettings):
+class Settings(AuditSettings, SourceSettings, BaseSettings):
     """Each field is also ``PROXENIA_<FIELD>`` and a key of the TOML file."""
 
     model_config = SettingsConfigDict(env_prefix="PROXENIA_", extra="forbid", frozen=True)
@@ -105,7 +94,6 @@ class Settings(SourceSettings, BaseSettings):
         description="how the schema's owner connects, so that the application cannot change records;"
         " empty: database_url is the owner",
     )
-    audit_days: int = Field(default=90, ge=7, le=3650, description="days for which audit rows are kept")
     xds_listen: str = Field(
         default="", description="<IP>:<port> for gateways on other machines, with mutual TLS"
     )
@@ -192,29 +180,6 @@ class Settings(SourceSettings, BaseSettings):
     )
     authority_dir: Path | None = Field(
         default=None, description="the directory of files or requests; empty: <state>/certificates"
-    )
-    reconcile_seconds: float = Field(
-        default=3600.0, ge=1, le=7 * 86400, description="how often our audit is compared with each partner's"
-    )
-    audit_heads_seconds: float = Field(
-        default=3600.0, ge=1, le=7 * 86400, description="how often partners witness the head of our audit log"
-    )
-    reconcile_home: Annotated[str, AfterValidator(_check_fields)] = Field(
-        default="",
-        description="fields of audit rows that partners are only shown as keyed hashes, separated by commas",
-    )
-    reconcile_without: Annotated[str, AfterValidator(_check_fields)] = Field(
-        default="", description="fields that take no part in the comparison, separated by commas"
-    )
-    rate_limits: Literal["enforced", "observed"] = Field(
-        default="enforced",
-        description="whether a partner's node that is over its limit is refused, or only counted",
-    )
-    rate_limit_burst: int = Field(
-        default=50, ge=1, le=1_000_000, description="requests that a partner's node may send at once"
-    )
-    zone: str = Field(
-        default="", max_length=256, description="where we are; nodes whose metadata says the same come first"
     )
     circuit_failures: int = Field(
         default=5, ge=1, le=1000, description="consecutive failures that open a circuit"

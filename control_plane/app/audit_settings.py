@@ -1,0 +1,48 @@
+"""The settings of the audit, a part of ``Settings``: how long it is kept, and what partners see of it."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from control_plane.app.source_settings import words
+from control_plane.model.reconciliation import FIELDS
+
+
+def _check_fields(text: str) -> str:
+    for part in words(text):
+        if part not in FIELDS:
+            message = f"expected some of {', '.join(FIELDS)}, got {part[:80]!r}"
+            raise ValueError(message)
+    if set(words(text)) == set(FIELDS):
+        message = "expected at least one field to be left"
+        raise ValueError(message)
+    return text
+
+
+class AuditSettings(BaseModel):
+    """Fields that ``Settings`` inherits."""
+
+    audit_days: int = Field(default=90, ge=7, le=3650, description="days for which audit rows are kept")
+    reconcile_seconds: float = Field(
+        default=3600.0, ge=1, le=7 * 86400, description="how often our audit is compared with each partner's"
+    )
+    audit_heads_seconds: float = Field(
+        default=3600.0, ge=1, le=7 * 86400, description="how often partners witness the head of our audit log"
+    )
+    reconcile_home: Annotated[str, AfterValidator(_check_fields)] = Field(
+        default="",
+        description="fields of audit rows that partners are only shown as keyed hashes, separated by commas",
+    )
+    reconcile_without: Annotated[str, AfterValidator(_check_fields)] = Field(
+        default="", description="fields that take no part in the comparison, separated by commas"
+    )
+    rate_limits: Literal["enforced", "observed"] = Field(
+        default="enforced",
+        description="whether a partner's node that is over its limit is refused, or only counted",
+    )
+    rate_limit_burst: int = Field(
+        default=50, ge=1, le=1_000_000, description="requests that a partner's node may send at once"
+    )
+    zone: str = Field(
+        default="", max_length=256, description="where we are; nodes whose metadata says the same come first"
+    )
