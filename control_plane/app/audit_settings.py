@@ -36,13 +36,3 @@ class AuditSettings(BaseModel):
     reconcile_without: Annotated[str, AfterValidator(_check_fields)] = Field(
         default="", description="fields that take no part in the comparison, separated by commas"
     )
-    rate_limits: Literal["enforced", "observed"] = Field(
-        default="enforced",
-        description="whether a partner's node that is over its limit is refused, or only counted",
-    )
-    rate_limit_burst: int = Field(
-        default=50, ge=1, le=1_000_000, description="requests that a partner's node may send at once"
-    )
-    zone: str = Field(
-        default="", max_length=256, description="where we are; nodes whose metadata says the same come first"
-    )

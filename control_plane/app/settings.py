@@ -181,6 +181,16 @@ class Settings(AuditSettings, SourceSettings, BaseSettings):
     authority_dir: Path | None = Field(
         default=None, description="the directory of files or requests; empty: <state>/certificates"
     )
+    rate_limits: Literal["enforced", "observed"] = Field(
+        default="enforced",
+        description="whether a partner's node that is over its limit is refused, or only counted",
+    )
+    rate_limit_burst: int = Field(
+        default=50, ge=1, le=1_000_000, description="requests that a partner's node may send at once"
+    )
+    zone: str = Field(
+        default="", max_length=256, description="where we are; nodes whose metadata says the same come first"
+    )
     circuit_failures: int = Field(
         default=5, ge=1, le=1000, description="consecutive failures that open a circuit"
     )
