@@ -9,6 +9,9 @@ import pytest_asyncio
 
 from control_plane.app.demo.scene import Scene, scene
 from control_plane.app.demo.steps import agree, start
+from tests.integration.discovery.plugin_world import example_installed
+
+__all__ = ["example_installed", "room", "stage"]
 
 
 @contextmanager
