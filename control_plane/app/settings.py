@@ -114,24 +114,6 @@ class Settings(AuditSettings, SourceSettings, BaseSettings):
     approve_automatically: Annotated[str, AfterValidator(_check_domains)] = Field(
         default="", description="organisations whose agreement is approved in advance, separated by commas"
     )
-    discovery_keep_seconds: float = Field(
-        default=300.0,
-        ge=0,
-        le=86400,
-        description="how long a node is kept that its sources do not see any more",
-    )
-    discovery_offline_seconds: float = Field(
-        default=3600.0,
-        ge=0,
-        le=30 * 86400,
-        description="how long it is then offline (tried last) before it goes",
-    )
-    discovery_blind_seconds: float = Field(
-        default=86400.0,
-        ge=0,
-        le=30 * 86400,
-        description="how long what a source said stands while the source cannot see",
-    )
     heartbeat_seconds: float = Field(
         default=10.0, ge=0.5, le=60, description="between two heartbeats to a partner; the same on both sides"
     )

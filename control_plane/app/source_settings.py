@@ -109,6 +109,24 @@ def _is_loopback(host: str) -> bool:
 class SourceSettings(BaseModel):
     """Each field is a setting of the deployment."""
 
+    discovery_keep_seconds: float = Field(
+        default=300.0,
+        ge=0,
+        le=86400,
+        description="how long a node is kept that its sources do not see any more",
+    )
+    discovery_offline_seconds: float = Field(
+        default=3600.0,
+        ge=0,
+        le=30 * 86400,
+        description="how long it is then offline (tried last) before it goes",
+    )
+    discovery_blind_seconds: float = Field(
+        default=86400.0,
+        ge=0,
+        le=30 * 86400,
+        description="how long what a source said stands while the source cannot see",
+    )
     nodes_file: Path | None = Field(
         default=None, description="a YAML or TOML file that lists partners' nodes; it is followed"
     )
