@@ -146,6 +146,7 @@ VALUES: dict[str, Code] = {
     "bad_window": Code(422, "A weekly window has the wrong form", _VALUE),
     "bad_time": Code(422, "A time has the wrong form", "give it with its zone, begin before end"),
     "bad_approval": Code(422, "Not the approval that the grant waits for", "see the grant's conditions"),
+    "too_much_at_once": Code(422, "Too much would change at once", "restore a later revision first"),
     "bad_tool": Code(422, "Not a tool's name", "use letters, digits, '_', '.', ':', '/' and '-'"),
     "too_many_tools": Code(422, "There are too many tools", "split the grant"),
     "too_many_capabilities": Code(422, "There are too many capabilities", "split the grant"),

@@ -17,6 +17,7 @@ from control_plane.ports.discovery import Sources
 from control_plane.ports.explain import Judging
 from control_plane.ports.fitness import Fitness
 from control_plane.ports.heads import HeadKeeping, HeadOffering
+from control_plane.ports.history import History
 from control_plane.ports.isolation import IsolationCheck
 from control_plane.ports.objects import Objects
 from control_plane.ports.overview import Overview
@@ -87,5 +88,6 @@ class Dependencies:
     verifying: Verifying | None = None
     fitness: Fitness | None = None  # None: nothing is seen of nodes
     judging: Judging | None = None
+    history: History | None = None
     now: Callable[[], datetime] = _now
     node_ids: NodeIds = field(default_factory=NodeIds)

@@ -174,6 +174,7 @@ class Parts:
             peering=self.partnership.parts if self.partnership else None,
             audits=self.partnership.audits if self.partnership else None,
             discovery=self.discovery.parts,
+            history=self.database.history,
             judging=Judge(self.federator.world, self.federator.exports),
             isolation=Isolation(
                 own=self.settings.trust_domain, overlay=self.loop.overlay, busy=asyncio.Lock()

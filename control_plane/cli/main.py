@@ -21,6 +21,7 @@ from control_plane.cli.explain import authorize, explain
 from control_plane.cli.gateways import gateway
 from control_plane.cli.grants import grant
 from control_plane.cli.groups import group
+from control_plane.cli.history import history, rollback
 from control_plane.cli.issue import issue
 from control_plane.cli.nodes import node
 from control_plane.cli.options import Place, output_option, show
@@ -72,5 +73,6 @@ for _command in (
     *(invite, join, partner),
     *(apply, discover, node, circuit, resource, group, grant, agreement),
     *(bundle, cert, audit, token, version),
+    *(history, rollback),
 ):
     main.add_command(_command)

@@ -17,6 +17,7 @@ from control_plane.store.deliveries import PostgresDeliveries
 from control_plane.store.discovery import PostgresSources
 from control_plane.store.feed import Feed
 from control_plane.store.heads import PostgresHeads
+from control_plane.store.history import PostgresHistory
 from control_plane.store.migrate import migrate
 from control_plane.store.objects import PostgresObjects
 from control_plane.store.own_heads import PostgresOwnHeads
@@ -47,6 +48,8 @@ class Database:
         self.audit = PostgresAudit(self._pool, sign=sign)
         self.audit_log = PostgresAuditLog(self._pool)
         self.audit_reader = PostgresLogReader(self._pool)
+        self.history = PostgresHistory(self._pool)
+        self.audit = PostgresAudit(self._pool)
         self.deliveries = PostgresDeliveries(self._pool)
         self.issued = PostgresIssued(self._pool)
         self.traffic = PostgresTraffic(self._pool)

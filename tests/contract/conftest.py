@@ -10,12 +10,14 @@ from control_plane.ports.audit import AuditStore
 from control_plane.ports.audit_use import AuditStatistics
 from control_plane.ports.deliveries import DeliveryLog
 from control_plane.ports.heads import HeadKeeping
+from control_plane.ports.history import History
 from control_plane.ports.objects import Objects
 from control_plane.ports.reconciliation import Crossings, Reconciliations
 from control_plane.store.database import Database
 from tests.fakes.audit import FakeAudit, FakeStatistics
 from tests.fakes.deliveries import FakeDeliveries
 from tests.fakes.heads import FakeHeads
+from tests.fakes.history import FakeHistory
 from tests.fakes.objects import FakeObjects
 from tests.fakes.reconciliation import FakeCrossings, FakeReconciliations
 from tests.integration.discovery.plugin_world import example_installed
@@ -29,6 +31,7 @@ class Store:
     """One implementation of the store's ports."""
 
     objects: Objects
+    history: History
     audit: AuditStore
     deliveries: DeliveryLog
     statistics: AuditStatistics
@@ -39,9 +42,10 @@ class Store:
 
 @pytest.fixture
 def fake() -> Store:
-    audit = FakeAudit()
+    audit, objects = FakeAudit(), FakeObjects()
     return Store(
-        FakeObjects(),
+        objects,
+        FakeHistory(objects),
         audit,
         FakeDeliveries(),
         FakeStatistics(audit),
@@ -56,6 +60,7 @@ async def postgres(database_url: str) -> AsyncIterator[Store]:
     async with Database(database_url) as database:
         yield Store(
             database.objects,
+            database.history,
             database.audit,
             database.deliveries,
             database.statistics,
@@ -89,3 +94,8 @@ def heads(store: Store) -> HeadKeeping:
 @pytest.fixture
 def deliveries(store: Store) -> DeliveryLog:
     return store.deliveries
+
+
+@pytest.fixture
+def history(store: Store) -> History:
+    return store.history

@@ -33,10 +33,12 @@ class FakeObjects:
         self.revision = 0
         self._now = now
         self._entries: dict[tuple[Kind, str], _Entry] = {}
+        self.past: list[tuple[Kind, str, int, datetime]] = []
+        self._values: dict[tuple[Kind, str, int], Value | None] = {}
         self._followers: set[asyncio.Event] = set()
 
     async def write(self, writes: Sequence[Write], *, actor: str) -> int:
-        self._reach()
+        self.reach()
         _refuse_repetition(writes)
         for write in writes:
             _check_shape(write)
@@ -57,14 +59,14 @@ class FakeObjects:
             follower.set()
 
     async def get(self, kind: Kind, key: str) -> Stored | None:
-        self._reach()
+        self.reach()
         entry = self._entries.get((kind, key))
         return None if entry is None else _stored(kind, key, entry)
 
     async def page(
         self, kind: Kind, *, after: str = "", limit: int = 100, organisation: str = ""
     ) -> list[Stored]:
-        self._reach()
+        self.reach()
         of_kind = sorted((key.encode(), key) for found, key in self._entries if found is kind)
         found: list[Stored] = []
         for encoded, key in of_kind:
@@ -76,7 +78,7 @@ class FakeObjects:
         return found
 
     async def changes(self, since: int) -> Change:
-        self._reach()
+        self.reach()
         items = (
             Item(kind, key, entry.value)
             for (kind, key), entry in self._entries.items()
@@ -100,7 +102,7 @@ class FakeObjects:
         finally:
             self._followers.discard(event)
 
-    def _reach(self) -> None:
+    def reach(self) -> None:
         if self.down:
             raise UnavailableError("the database does not answer: it was told to be down")
 
@@ -125,6 +127,13 @@ class FakeObjects:
         before = self._entries.get((write.kind, write.key))
         created = now if before is None or before.value is None else before.created_at
         self._entries[write.kind, write.key] = _Entry(write.value, self.revision, created, now)
+        self.past.append((write.kind, write.key, self.revision, now))
+        self._values[write.kind, write.key, self.revision] = write.value
+
+    def value_at(self, kind: Kind, key: str, revision: int) -> Value | None:
+        """What the object was at ``revision``."""
+        known = [r for k, name, r, _ in self.past if (k, name) == (kind, key) and r <= revision]
+        return self._values[kind, key, max(known)] if known else None
 
 
 def _refuse_repetition(writes: Sequence[Write]) -> None:

@@ -39,6 +39,7 @@ from tests.fakes.deliveries import FakeDeliveries
 from tests.fakes.discovery import FakeSources
 from tests.fakes.fitness import FakeFitness
 from tests.fakes.heads import FakeHeads, FakeOffering
+from tests.fakes.history import FakeHistory
 from tests.fakes.objects import FakeObjects
 from tests.fakes.peering import FakeBundleStates, FakeSingleton
 from tests.fakes.reconciliation import FakeReconciling
@@ -144,6 +145,7 @@ class World:
                 conflicts=lambda: self.conflicts,
             ),
             judging=self.judging,
+            history=self.database.history if self.database else FakeHistory(self.objects),
         )
 
     @property

@@ -1,0 +1,64 @@
+"""The objects' history in PostgreSQL: ports/history.py."""
+
+from collections.abc import Collection
+
+from control_plane.model.change import Kind
+from control_plane.ports.history import MAX_NAMED, Revision, Then
+from control_plane.store import codec
+from control_plane.store.pool import Pool
+
+_REVISIONS = """
+SELECT revision, min(at) AS at, min(actor) AS actor, count(*) AS objects,
+    (array_agg(kind || ' ' || key ORDER BY kind, key))[1:$3] AS named
+FROM history
+WHERE revision IN (
+    SELECT DISTINCT revision FROM history WHERE $1 = 0 OR revision < $1 ORDER BY revision DESC LIMIT $2
+)
+GROUP BY revision ORDER BY revision DESC
+"""
+
+# What a row of the history holds is what the object was from that revision on.
+_DIFFERENCES = """
+SELECT t.kind, t.key, h.body AS then, o.body, o.revision, o.created_at, o.updated_at
+FROM (SELECT DISTINCT kind, key FROM history WHERE revision > $1 AND kind = ANY ($2)) AS t
+LEFT JOIN LATERAL (
+    SELECT body FROM history
+    WHERE kind = t.kind AND key = t.key AND revision <= $1 ORDER BY revision DESC LIMIT 1
+) AS h ON true
+LEFT JOIN objects o ON o.kind = t.kind AND o.key = t.key AND NOT o.deleted
+WHERE h.body IS DISTINCT FROM o.body
+ORDER BY t.kind, t.key LIMIT $3
+"""
+
+
+class PostgresHistory:
+    """Implements ports.history.History."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def revisions(self, *, before: int = 0, limit: int = 100) -> list[Revision]:
+        """The last changes before revision ``before`` (0: all), newest first."""
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(_REVISIONS, before, limit, MAX_NAMED)
+        return [
+            Revision(row["revision"], row["at"], row["actor"], row["objects"], tuple(row["named"]))
+            for row in rows
+        ]
+
+    async def differences(self, revision: int, kinds: Collection[Kind], *, limit: int) -> list[Then]:
+        """What is different now from ``revision``, at most ``limit``, by kind and key.
+
+        Raises InvalidValueError when an object of then breaks a rule of this version.
+        """
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(_DIFFERENCES, revision, sorted(map(str, kinds)), limit)
+        return [
+            Then(
+                Kind(row["kind"]),
+                row["key"],
+                None if row["then"] is None else codec.decode(Kind(row["kind"]), row["key"], row["then"]),
+                None if row["body"] is None else codec.stored(row),
+            )
+            for row in rows
+        ]

@@ -1,0 +1,36 @@
+"""An in-memory history that passes the same contract suite as the PostgreSQL one."""
+
+from collections.abc import Collection
+
+from control_plane.model.change import Kind
+from control_plane.ports.history import MAX_NAMED, Revision, Then
+from tests.fakes.objects import FakeObjects
+
+
+class FakeHistory:
+    """Implements ports.history.History over what a FakeObjects remembers."""
+
+    def __init__(self, objects: FakeObjects) -> None:
+        self._objects = objects
+
+    async def revisions(self, *, before: int = 0, limit: int = 100) -> list[Revision]:
+        self._objects.reach()
+        found = []
+        for number in range(self._objects.revision, 0, -1):
+            touched = sorted(
+                f"{kind} {key}" for kind, key, revision, _ in self._objects.past if revision == number
+            )
+            at = next(at for _, _, revision, at in self._objects.past if revision == number)
+            actor = self._objects.actors[number - 1]
+            found.append(Revision(number, at, actor, len(touched), tuple(touched[:MAX_NAMED])))
+        return [each for each in found if before == 0 or each.revision < before][:limit]
+
+    async def differences(self, revision: int, kinds: Collection[Kind], *, limit: int) -> list[Then]:
+        self._objects.reach()
+        found = []
+        for kind, key in sorted({(kind, key) for kind, key, *_ in self._objects.past if kind in kinds}):
+            then = self._objects.value_at(kind, key, revision)
+            now = await self._objects.get(kind, key)
+            if then != (now.value if now else None):
+                found.append(Then(kind, key, then, now))
+        return found[:limit]
