@@ -15,6 +15,7 @@ F = TypeVar("F", bound=Callable[..., object])
 SETTINGS = {
     "trust_domain": "Our organisation, as a SPIFFE trust domain.",
     "database_url": "PostgreSQL 14 or newer.  [default: the embedded server]",
+    "database_owner_url": "PostgreSQL as the schema's owner.  [default: --database-url]",
     "xds_listen": "<IP>:<port> for gateways on other machines.",
     "admin_listen": "<loopback IP>:<port> of the admin API, besides its unix socket.",
     "peering_listen": "<IP>:<port> where partners' control planes reach this one.",
@@ -56,6 +57,7 @@ SETTINGS = {
     "connection_seconds": "How long a connection between gateways lives at most.",
     "authority": "Where our certificates come from: built-in, files or requests.",
     "authority_dir": "The directory of files or requests.  [default: certificates in the state directory]",
+    "audit_days": "Days for which audit rows are kept.",
     "reconcile_seconds": "Seconds between two comparisons of our audit with a partner's.",
     "audit_heads_seconds": "Seconds between two offers of our audit log's head to partners.",
     "reconcile_home": "Fields of audit rows that partners are only shown as keyed hashes.",
