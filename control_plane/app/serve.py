@@ -37,12 +37,15 @@ from control_plane.reconcile.federator import Federator
 from control_plane.reconcile.judge import Judge
 from control_plane.reconcile.loop import Loop
 from control_plane.store.database import Database
+from control_plane.translate.clusters import nothing
+from control_plane.translate.names import IMPORT_PREFIX
 from control_plane.trust.enrol import HELLO, RENEWAL, Enrolment
 from control_plane.trust.isolation import Isolation
 from control_plane.trust.rotate import Rotating
 from control_plane.xds.board import Board
 from control_plane.xds.gateways import Gateways
 from control_plane.xds.identity import Admission
+from control_plane.xds.lazy import Lazy
 from control_plane.xds.listen import Listen, ListenError
 from control_plane.xds.server import Rules, Server
 
@@ -74,8 +77,8 @@ class Parts:
         """Open what is on disk; raises SettingsError when the authority cannot be used."""
         authority = open_authority(settings, now=utc_now())
         database = open_database(settings, authority)
-        board = Board()
         tuning = tuning_of(settings)
+        board = Board(Lazy(IMPORT_PREFIX, nothing) if tuning.on_demand else None)
         federator = Federator(settings.trust_domain, tuning)
         loop = Loop(database.objects, board, federator, trial=trial_of(settings, tuning))
         partnership = Partnership.of(settings, database, authority, now=utc_now)
@@ -190,6 +193,7 @@ def tuning_of(settings: Settings) -> Tuning:
         circuit_open_max=max(settings.circuit_open_seconds * 10, 300.0),
         max_connection_duration=settings.connection_seconds,
         zone=settings.zone,
+        on_demand=settings.on_demand,
         burst=settings.rate_limit_burst,
         limits_enforced=settings.rate_limits == "enforced",
     )

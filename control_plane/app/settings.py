@@ -163,6 +163,9 @@ class Settings(AuditSettings, SourceSettings, BaseSettings):
     authority_dir: Path | None = Field(
         default=None, description="the directory of files or requests; empty: <state>/certificates"
     )
+    on_demand: bool = Field(
+        default=False, description="whether gateways get partners' resources at the first request only"
+    )
     rate_limits: Literal["enforced", "observed"] = Field(
         default="enforced",
         description="whether a partner's node that is over its limit is refused, or only counted",

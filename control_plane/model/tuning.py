@@ -33,6 +33,7 @@ _NUMBERS: dict[str, tuple[float, float]] = {
     "mcp_body_bytes": (1_024, 10_485_760),
     "slow_start": (0, 3_600),
     "burst": (1, 1_000_000),
+    "on_demand_timeout": (0.1, 60),
 }
 
 
@@ -66,6 +67,10 @@ class Tuning:
 
     slow_start: float = 10.0  # until a node that joined or came back has its whole share
     zone: str = ""  # where we are: nodes whose metadata says the same zone are asked first
+
+    # Gateways get partners' resources at the first request instead of all of them at the start.
+    on_demand: bool = False
+    on_demand_timeout: float = 2.0  # how long that first request waits for them
 
     # Requests that a partner's node may send at once, beside those that its limit an hour brings.
     burst: int = 50

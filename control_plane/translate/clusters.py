@@ -17,6 +17,7 @@ from control_plane.model.federation import Import
 from control_plane.model.identity import TrustDomain
 from control_plane.model.resource import Resource, ResourceKind
 from control_plane.model.tuning import Tuning
+from control_plane.model.xds import CLUSTER, XdsResource
 from control_plane.translate.names import import_cluster, local_cluster, statistics
 from control_plane.translate.parts import ads, metadata, packed, seconds, serialised
 from control_plane.translate.tls import denying_socket, partner_socket
@@ -40,6 +41,12 @@ def imported(planned: Import, tuning: Tuning) -> bytes:
     name = import_cluster(planned.resource)
     facts = {"epoch": str(planned.epoch)} if planned.epoch else {}
     return _particular(name, planned.resource, **facts) + _import_template(planned.organisations, tuning)
+
+
+def nothing(name: str) -> XdsResource:
+    """Stands for a cluster that does not exist: whoever asks for it on demand gets 503 at once."""
+    empty = cluster_pb2.Cluster(name=name, type=cluster_pb2.Cluster.STATIC, connect_timeout=seconds(1))
+    return XdsResource.of(CLUSTER, name, serialised(empty))
 
 
 def exported(resource: Resource, tuning: Tuning) -> bytes:

@@ -2,6 +2,7 @@
 
 from envoy.config.common.mutation_rules.v3 import mutation_rules_pb2
 from envoy.config.core.v3 import base_pb2, extension_pb2, protocol_pb2
+from envoy.extensions.filters.http.on_demand.v3 import on_demand_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2
 from envoy.extensions.http.early_header_mutation.header_mutation.v3 import header_mutation_pb2
@@ -18,6 +19,7 @@ from control_plane.translate.rbac import PER_ROUTE, deny_all
 
 _Manager = http_connection_manager_pb2.HttpConnectionManager
 _YES = BoolValue(value=True)
+ON_DEMAND = "envoy.filters.http.on_demand"
 
 
 def ingress_manager(tuning: Tuning, limits: tuple[int, ...]) -> _Manager:
@@ -52,8 +54,20 @@ def egress_manager(tuning: Tuning) -> _Manager:
     manager.early_header_mutation_extensions.append(
         _overwriting(CLUSTER_HEADER, f"{IMPORT_PREFIX}%REQ(:AUTHORITY)%")
     )
-    manager.http_filters.extend([_filter(addressing.FILTER, addressing.naming()), _router()])
+    manager.http_filters.append(_filter(addressing.FILTER, addressing.naming()))
+    if tuning.on_demand:
+        manager.http_filters.append(_filter(ON_DEMAND, _on_demand(tuning)))
+    manager.http_filters.append(_router())
     return manager
+
+
+def _on_demand(tuning: Tuning) -> on_demand_pb2.OnDemand:
+    """The first request to a cluster that this gateway does not hold waits until it has come."""
+    return on_demand_pb2.OnDemand(
+        odcds=on_demand_pb2.OnDemandCds(
+            source=ads(tuning.fetch_timeout), timeout=seconds(tuning.on_demand_timeout)
+        )
+    )
 
 
 def _overwriting(header: str, value: str) -> extension_pb2.TypedExtensionConfig:

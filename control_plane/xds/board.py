@@ -5,7 +5,8 @@ from itertools import count
 
 from control_plane.ports.publisher import Name, Publication
 from control_plane.xds.frames import Frames, entry_of
-from control_plane.xds.order import PUSH
+from control_plane.xds.lazy import Lazy
+from control_plane.xds.order import PARENT, PUSH
 from control_plane.xds.table import Table
 from control_plane.xds.view import Shelf
 
@@ -19,7 +20,8 @@ class Board:
     an empty one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lazy: Lazy | None = None) -> None:
+        self._lazy = lazy  # clusters that gateways have to ask for
         self.acks: dict[bytes, tuple[str, str]] = {}
         self.revision = 1  # 0 is before everything
         self.withdrew = 0
@@ -65,7 +67,8 @@ class Board:
     def shelf(self, type_url: str, scope: str) -> Shelf:
         """Show one type as the gateway ``scope`` sees it."""
         common, own = self._table(type_url, ""), self._table(type_url, scope)
-        return Shelf(self, self._frames[type_url], common=common, own=own)
+        lazy = self._lazy if type_url == PARENT else None
+        return Shelf(self, self._frames[type_url], common=common, own=own, lazy=lazy)
 
     def watch(self, gateway: str, wake: Wake) -> None:
         """Call ``wake`` after each step that this gateway may see, until ``unwatch``."""

@@ -39,10 +39,14 @@ class Figures:
 
     def _wanted(self) -> int:
         asked, shelf = self._channel.asked, self._channel.shelf
-        if asked.wildcard:
+        if asked.wildcard and asked.lazy is None:
             return len(shelf)
         key = (shelf.membership, asked.changes)
         if key != self._key:
             self._key = key
-            self._named = sum(map(shelf.versions().__contains__, asked.names))
+            versions = shelf.versions()
+            if asked.wildcard:
+                self._named = sum(map(asked.wants, versions))
+            else:
+                self._named = sum(map(versions.__contains__, asked.names))
         return self._named

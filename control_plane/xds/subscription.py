@@ -4,7 +4,7 @@ Source: "How the client specifies what resources to return", "Subscribing to" an
 of Envoy's xDS protocol.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 ALL = "*"
@@ -26,10 +26,11 @@ class Asked:
 class Subscription:
     """The names asked for by one stream, and whether it asks for all."""
 
-    __slots__ = ("_defaults_to_all", "_legacy", "_spoke_names", "changes", "names", "wildcard")
+    __slots__ = ("_defaults_to_all", "_legacy", "_spoke_names", "changes", "lazy", "names", "wildcard")
 
-    def __init__(self, *, defaults_to_all: bool) -> None:
+    def __init__(self, *, defaults_to_all: bool, lazy: Callable[[str], bool] | None = None) -> None:
         self._defaults_to_all = defaults_to_all
+        self.lazy = lazy  # names that asking for all does not include
         self._spoke_names = False  # from then on, naming nothing means nothing
         self._legacy = False  # all is asked for by naming nothing
         self.wildcard = False
@@ -38,7 +39,7 @@ class Subscription:
 
     def wants(self, name: str) -> bool:
         """Whether changes of ``name`` concern this stream."""
-        return self.wildcard or name in self.names
+        return name in self.names or (self.wildcard and not (self.lazy and self.lazy(name)))
 
     def change(self, subscribe: Sequence[str], unsubscribe: Sequence[str]) -> Asked:
         """Apply one request; raises ProtocolError when more names are asked for than allowed."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from control_plane.xds.frames import Frames, Response
+from control_plane.xds.lazy import Lazy
 from control_plane.xds.table import Entry, Table
 
 RECENTLY_GONE = 1_000  # removals that are repeated to a gateway that reconnects
@@ -20,9 +21,12 @@ class World(Protocol):
 class Shelf:
     """One type as one gateway sees it: a resource of its own hides that of the same name which all see."""
 
-    __slots__ = ("_frames", "_world", "common", "own")
+    __slots__ = ("_frames", "_world", "common", "lazy", "own")
 
-    def __init__(self, world: World, frames: Frames, *, common: Table, own: Table) -> None:
+    def __init__(
+        self, world: World, frames: Frames, *, common: Table, own: Table, lazy: Lazy | None = None
+    ) -> None:
+        self.lazy = lazy  # what has to be asked for by name
         self._world = world
         self._frames = frames
         self.common = common

@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from aiohttp import ClientSession, TCPConnector, WSMsgType, web
@@ -22,12 +22,13 @@ from control_plane.reconcile.federator import Federator
 from tests.golden.world import items
 from tests.integration.translate.certificates import Authority
 from tests.integration.translate.envoy import Envoy, running
-from tests.integration.translate.static import bootstrap
+from tests.integration.translate.static import bootstrap, with_bare_listener
 
 CALLER = TrustDomain("caller.example")
 SERVER = TrustDomain("server.example")
 OTHER = TrustDomain("other.example")  # offers the same, where a test asks for it
 UNLIMITED = 1_000_000_000  # requests an hour
+SECOND_ID = SpiffeId(f"spiffe://{CALLER}/gateway/gw-2")
 CALLER_ID = SpiffeId(f"spiffe://{CALLER}/gateway/gw")
 ANY = Endpoint("127.0.0.1", 1)  # replaced by a free port when Envoy starts
 
@@ -92,36 +93,47 @@ async def _events(request: web.Request) -> web.StreamResponse:
     return response
 
 
-@asynccontextmanager
-async def parties(
-    tuning: Tuning, *, servers: int = 1, others: int = 0, more: Sequence[Value] = (), rate: int = UNLIMITED
-) -> AsyncIterator[Parties]:
-    """All of it, running; the server organisation has ``servers`` nodes, the other one ``others``.
+@dataclass(frozen=True)
+class Cast:
+    """Who else takes part.
 
-    ``more`` is what the caller has beside their nodes and resources, ``rate`` how many requests an hour
-    it may send.
+    The other organisation has ``others`` nodes. ``more`` is what the caller has beside nodes and resources,
+    ``rate`` how many requests an hour it may send; each server thinks that it is one of ``gateways``. With
+    ``bare`` the caller has a listener of that name, which sends everything to ``orders`` without a look-up.
     """
+
+    others: int = 0
+    more: Sequence[Value] = ()
+    rate: int = UNLIMITED
+    gateways: int = 1
+    bare: bool = False
+
+
+@asynccontextmanager
+async def parties(tuning: Tuning, *, servers: int = 1, cast: Cast = Cast()) -> AsyncIterator[Parties]:
+    """All of it, running; the server organisation has ``servers`` nodes."""
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="px-")))
         service = Service()
         service.port = await stack.enter_async_context(serving(service))
         ours, theirs = Authority(CALLER), Authority(SERVER)
         rest = Authority(OTHER)
-        values, envoys = list(more), {}
-        for authority, count in ((theirs, servers), (rest, others)):
+        values, envoys = list(cast.more), {}
+        for authority, count in ((theirs, servers), (rest, cast.others)):
             own = authority.trust_domain
-            served = _served(own, service.port, ours, rate)
+            served = _served(own, service.port, ours, cast.rate)
+            served += [_sibling(own, number) for number in range(1, cast.gateways)]
             envoys[own] = [
                 await stack.enter_async_context(
-                    _gateway(directory / f"{own}-{n}", authority, served, tuning, name=f"gw-{n}")
+                    _gateway(directory / f"{own}-{n}", authority, _text(authority, served, tuning, f"gw-{n}"))
                 )
                 for n in range(count)
             ]
             if count:
                 values += _called([envoy.ports["ingress"] for envoy in envoys[own]], authority)
-        caller = await stack.enter_async_context(
-            _gateway(directory / "caller", ours, values, tuning, name="gw")
-        )
+        text = _text(ours, values, tuning, "gw")
+        text = with_bare_listener(text) if cast.bare else text
+        caller = await stack.enter_async_context(_gateway(directory / "caller", ours, text))
         session = await stack.enter_async_context(ClientSession(connector=TCPConnector(limit=0)))
         yield Parties(caller, envoys[SERVER], service, ours, theirs, session, envoys[OTHER])
 
@@ -140,18 +152,28 @@ async def serving(service: Service) -> AsyncIterator[int]:
         await runner.cleanup()
 
 
-@asynccontextmanager
-async def _gateway(
-    directory: Path, authority: Authority, values: list[Value], tuning: Tuning, *, name: str
-) -> AsyncIterator[Envoy]:
+def _text(authority: Authority, values: list[Value], tuning: Tuning, name: str) -> str:
+    """What the gateway ``name`` of that organisation starts with."""
     own = authority.trust_domain
-    identity = SpiffeId(f"spiffe://{own}/gateway/{name}")
-    gateway = Gateway(ObjectId(name), identity, ANY, Endpoint("127.0.0.1", 2))
+    gateway = Gateway(
+        ObjectId(name), SpiffeId(f"spiffe://{own}/gateway/{name}"), ANY, Endpoint("127.0.0.1", 2)
+    )
     publication = Federator(own, tuning).apply(Change(1, items([gateway, *values])))
-    authority.leaf(identity).write(directory / "sds")
-    text = bootstrap(publication.upserts, admin="admin.sock", free_ports=True)
+    return bootstrap(publication.upserts, admin="admin.sock", free_ports=True)
+
+
+@asynccontextmanager
+async def _gateway(directory: Path, authority: Authority, text: str) -> AsyncIterator[Envoy]:
+    name = "gw" if directory.name == "caller" else f"gw-{directory.name.rpartition('-')[2]}"
+    authority.leaf(f"spiffe://{authority.trust_domain}/gateway/{name}").write(directory / "sds")
     async with running(directory, text) as envoy:
         yield envoy
+
+
+def _sibling(own: TrustDomain, number: int) -> Gateway:
+    """Another gateway of the same organisation, which is only counted."""
+    identity = SpiffeId(f"spiffe://{own}/gateway/sibling-{number}")
+    return Gateway(ObjectId(f"sibling-{number}"), identity, ANY, Endpoint("127.0.0.1", 2))
 
 
 def _served(own: TrustDomain, port: int, callers: Authority, rate: int) -> list[Value]:
@@ -162,6 +184,7 @@ def _served(own: TrustDomain, port: int, callers: Authority, rate: int) -> list[
         Agreement(CALLER, AgreementState.TRUSTED),
         Bundle(CALLER, (callers.anchor,)),
         Node(ObjectId("gw"), CALLER, CALLER_ID, (ANY,), rate_limit_per_hour=rate),
+        Node(ObjectId("gw-2"), CALLER, SECOND_ID, (replace(ANY, port=2),), rate_limit_per_hour=rate),
         *(Resource(ResourceName(name), own, upstreams=upstreams) for name in ("orders", "items", "secret")),
         Resource(ResourceName("tools"), own, ResourceKind.MCP, upstreams=upstreams),
         Grant(ObjectId("tools-x"), ResourceName("tools"), CALLER_ID, (Capability(tools=("x", "x_2")),)),

@@ -12,6 +12,7 @@ from envoy.config.core.v3 import base_pb2
 from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.config.listener.v3 import listener_pb2
 from envoy.config.route.v3 import route_pb2
+from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2
 from envoy.extensions.transport_sockets.tls.v3 import secret_pb2, tls_pb2
 from google.protobuf import json_format
@@ -77,3 +78,21 @@ def _secret_by_name(
     if common.HasField("validation_context_sds_secret_config"):
         common.validation_context_sds_secret_config.ClearField("sds_config")
     socket.typed_config.Pack(context)
+
+
+def with_bare_listener(text: str) -> str:
+    """The same bootstrap with one more listener: one route to ``orders``, and no filter but the router."""
+    whole = json_format.Parse(text, bootstrap_pb2.Bootstrap())
+    listener = whole.static_resources.listeners.add(name="bare")
+    listener.address.socket_address.address = "127.0.0.1"
+    listener.address.socket_address.port_value = 0
+    manager = http_connection_manager_pb2.HttpConnectionManager(stat_prefix="bare")
+    host = manager.route_config.virtual_hosts.add(name="bare", domains=["*"])
+    route = host.routes.add()
+    route.match.prefix = "/"
+    route.route.cluster = "to/orders.server.example"
+    router = manager.http_filters.add(name="envoy.filters.http.router")
+    router.typed_config.Pack(router_pb2.Router())
+    filters = listener.filter_chains.add().filters.add(name="envoy.filters.network.http_connection_manager")
+    filters.typed_config.Pack(manager)
+    return json_format.MessageToJson(whole)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from control_plane.model.tuning import Tuning
-from tests.integration.translate.parties import Parties, parties
+from tests.integration.translate.parties import Cast, Parties, parties
 
 pytestmark = pytest.mark.integration
 
@@ -25,14 +25,14 @@ async def passed(both: Parties, seconds: float) -> tuple[int, float]:
 
 
 async def test_a_budget_holds_its_burst_and_what_its_hour_brings() -> None:
-    async with parties(Tuning(), rate=36_000) as both:
+    async with parties(Tuning(), cast=Cast(rate=36_000)) as both:
         count, took = await passed(both, 8)
 
     assert count == pytest.approx(50 + took * 10, abs=3)
 
 
 async def test_who_is_over_the_limit_is_told_so_and_how_much_is_left_before() -> None:
-    async with parties(Tuning(burst=3), rate=3_600) as both:
+    async with parties(Tuning(burst=3), cast=Cast(rate=3_600)) as both:
         url, headers = both.url("/"), {"Host": "orders.server.example"}
         answers = []
         for _ in range(5):
@@ -45,7 +45,7 @@ async def test_who_is_over_the_limit_is_told_so_and_how_much_is_left_before() ->
 
 
 async def test_a_caller_may_ask_for_its_own_budget() -> None:
-    async with parties(Tuning(burst=3), rate=3_600) as both:
+    async with parties(Tuning(burst=3), cast=Cast(rate=3_600)) as both:
         url = both.url("/.well-known/proxenia-budget")
         async with both.session.get(url, headers={"Host": "secret.server.example"}) as answer:
             status, left = answer.status, answer.headers["x-ratelimit-remaining"]
@@ -55,7 +55,7 @@ async def test_a_caller_may_ask_for_its_own_budget() -> None:
 
 
 async def test_what_is_denied_costs_nothing() -> None:
-    async with parties(Tuning(burst=2), rate=3_600) as both:
+    async with parties(Tuning(burst=2), cast=Cast(rate=3_600)) as both:
         denied = [(await both.get("/", host="secret.server.example"))[0] for _ in range(5)]
         allowed = [(await both.get("/"))[0] for _ in range(3)]
 
@@ -64,7 +64,7 @@ async def test_what_is_denied_costs_nothing() -> None:
 
 
 async def test_limits_that_are_not_enforced_are_counted() -> None:
-    async with parties(Tuning(burst=2, limits_enforced=False), rate=3_600) as both:
+    async with parties(Tuning(burst=2, limits_enforced=False), cast=Cast(rate=3_600)) as both:
         statuses = {(await both.get("/"))[0] for _ in range(8)}
         counted = await both.servers[0].stat("partners.http_local_rate_limit.rate_limited")
 

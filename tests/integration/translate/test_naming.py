@@ -6,7 +6,7 @@ from control_plane.model.group import Group, GroupMode
 from control_plane.model.identity import ObjectId, ResourceName
 from control_plane.model.steering import Steering
 from control_plane.model.tuning import Tuning
-from tests.integration.translate.parties import CALLER, OTHER, SERVER, Parties, parties
+from tests.integration.translate.parties import CALLER, OTHER, SERVER, Cast, Parties, parties
 
 pytestmark = pytest.mark.integration
 ORDERS = ResourceName("orders")
@@ -59,7 +59,7 @@ async def test_a_header_names_a_resource_and_never_leaves(shared: Parties) -> No
 
 async def test_a_group_fails_over_in_its_order_and_each_member_is_asked_by_its_own_name() -> None:
     group = Group(ORDERS, CALLER, (SERVER, OTHER))
-    async with parties(Tuning(), others=1, more=[group]) as all_of_them:
+    async with parties(Tuning(), cast=Cast(others=1, more=[group])) as all_of_them:
         first = await all_of_them.get("/1", host="orders.caller.example")
         seen = all_of_them.service.seen[-1]["host"]
         all_of_them.servers[0].kill()
@@ -72,7 +72,7 @@ async def test_a_group_fails_over_in_its_order_and_each_member_is_asked_by_its_o
 
 async def test_a_balanced_group_asks_all_of_its_members() -> None:
     group = Group(ORDERS, CALLER, (SERVER, OTHER), GroupMode.BALANCE)
-    async with parties(Tuning(), others=1, more=[group]) as all_of_them:
+    async with parties(Tuning(), cast=Cast(others=1, more=[group])) as all_of_them:
         answers = [await all_of_them.get("/", host="orders.caller.example") for _ in range(40)]
 
     assert set(answers) == {(200, "/")}
@@ -88,7 +88,7 @@ async def test_a_balanced_group_asks_all_of_its_members() -> None:
     ],
 )
 async def test_nothing_new_is_sent_to_a_node_that_is_drained_or_held_open(steering: Steering) -> None:
-    async with parties(Tuning(), servers=2, more=[steering]) as both:
+    async with parties(Tuning(), servers=2, cast=Cast(more=[steering])) as both:
         answers = [await both.get("/x") for _ in range(20)]
         spared = both.servers[0].lines("access")
 
