@@ -27,6 +27,8 @@ class Line:
         value = self._values.get(name)
         if value is None or value in _ABSENT:
             return ""
+        if type(value) is str and len(value) <= limit and value.isprintable():
+            return value  # nearly always
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise LineError(f"expected text as {name}, got {type(value).__name__}")
         # One character may become ten, so what cannot fit is cut before it is escaped, and the result again.

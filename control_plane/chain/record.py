@@ -8,9 +8,11 @@ verified without being read field by field. ``metadata`` is text: JSON with ``, 
 name first, names of one length by their bytes.
 """
 
-import json
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
+from json.encoder import encode_basestring as _quoted  # characters beyond ASCII stay as they are
+from operator import attrgetter
 from struct import Struct
 
 from control_plane.model.audit import AuditEvent
@@ -50,17 +52,21 @@ _length = Struct(">i").unpack_from
 _ID = 12  # bytes before the first field's value: the number of fields, type, length
 _NO_INTEGER = _prefix(_INTEGER, -1)
 _NO_DOUBLE = _prefix(_DOUBLE, -1)
-_json = json.JSONEncoder(ensure_ascii=False).encode
+_texts = attrgetter(*TEXTS)
+_SHORT = 512
+_short = [_prefix(_TEXT, size) for size in range(_SHORT)]
 
 
-def encode(event: AuditEvent) -> bytes:
-    """The record of an event that PostgreSQL can hold (no NUL, no lone surrogate, a time with its zone)."""
+def encode(event: AuditEvent, metadata_json: str | None = None) -> bytes:
+    """The record of an event that PostgreSQL can hold (no NUL, no lone surrogate, a time with its zone).
+
+    ``metadata_json`` is the event's ``metadata_text``, where that is known already.
+    """
     parts = [_HEAD]
-    for name in TEXTS:
-        value = getattr(event, name).encode()
-        parts.append(_prefix(_TEXT, len(value)))
-        parts.append(value)
-    metadata = metadata_text(event.metadata).encode()
+    for text in _texts(event):
+        value = text.encode()
+        parts += _short[len(value)] if len(value) < _SHORT else _prefix(_TEXT, len(value)), value
+    metadata = (metadata_text(event.metadata) if metadata_json is None else metadata_json).encode()
     duration = event.duration_ms
     parts += (
         _prefix(_TEXT, len(metadata)),
@@ -80,10 +86,13 @@ def leaf_hash(record: bytes) -> bytes:
 
 def metadata_text(metadata: dict[str, str]) -> str:
     """The metadata as PostgreSQL writes a jsonb: the shortest name first, then by bytes."""
-    if len(metadata) > 1:
-        names = sorted(metadata, key=lambda name: (len(encoded := name.encode()), encoded))
-        metadata = {name: metadata[name] for name in names}
-    return _json(metadata)
+    members = [f"{_quoted(name)}: {_quoted(metadata[name])}" for name in _order(tuple(metadata))]
+    return "{" + ", ".join(members) + "}"
+
+
+@lru_cache(maxsize=256)
+def _order(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(names, key=lambda name: (len(encoded := name.encode()), encoded)))
 
 
 def event_id_of(record: bytes) -> str:

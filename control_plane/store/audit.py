@@ -8,6 +8,7 @@ already is passed over. With them is stored which rows came together and what th
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -28,6 +29,7 @@ BATCH = 1000  # rows that are encoded, and sent, before others get their turn on
 _TRIES = 4  # of a shipment whose rows somebody else is storing at the same time
 
 _NAMES = ", ".join(COLUMNS)
+_METADATA = COLUMNS.index("metadata")
 
 _INCOMING = "audit_incoming"
 _MAKE_INCOMING = f"CREATE TEMP TABLE {_INCOMING} (LIKE audit_events) ON COMMIT DELETE ROWS"
@@ -76,7 +78,7 @@ class PostgresAudit:
     async def append(self, events: Sequence[AuditEvent], checkpoint: Checkpoint | None = None) -> int:
         """Store each event once and move the checkpoint, in one transaction; how many were new."""
         rows = await _ready(events)
-        await self._days.prepare({event.timestamp.astimezone(UTC).date() for event, _ in rows})
+        await self._days.prepare_events({row.day for row in rows})
         for _ in range(_TRIES):
             try:
                 return await self._append(rows, checkpoint)
@@ -100,7 +102,7 @@ class PostgresAudit:
             await connection.execute(_MAKE_INCOMING)
         stored = await _insert_new(connection, rows, start["batch"])
         if stored:
-            body = pack((microseconds(event.timestamp), leaf) for event, leaf in stored)
+            body = pack((row.moment, row.leaf) for row in stored)
             claim = Claim(start["id"], start["batch"], start["day"], body)
             signed = self._sign(claim.payload(), TYP) if self._sign else b""
             await store_batch(connection, claim, signed)
@@ -123,7 +125,13 @@ class PostgresAudit:
         return [event_of(row, link) for row, link in zip(rows, links, strict=True)]
 
 
-_Row = tuple[AuditEvent, bytes]  # with its leaf hash
+class _Row(NamedTuple):
+    """An event on its way: its columns, and what the log keeps of it."""
+
+    day: date
+    moment: int
+    leaf: bytes
+    columns: list[Any]
 
 
 async def _ready(events: Sequence[AuditEvent]) -> list[_Row]:
@@ -133,7 +141,10 @@ async def _ready(events: Sequence[AuditEvent]) -> list[_Row]:
         event = storable(given)
         key = (event.reporter, event.row_id, event.timestamp)
         if key not in rows:
-            rows[key] = event, leaf_hash(encode(event))
+            columns = values(event)
+            leaf = leaf_hash(encode(event, columns[_METADATA]))
+            moment = event.timestamp.astimezone(UTC)
+            rows[key] = _Row(moment.date(), microseconds(moment), leaf, columns)
         if number % BATCH == 0:
             await asyncio.sleep(0)
     return list(rows.values())
@@ -163,7 +174,7 @@ async def _copy(connection: asyncpg.Connection, rows: list[_Row], batch: int) ->
             _INCOMING,
             schema_name="pg_temp",
             columns=(*COLUMNS, "batch", "place"),
-            records=[(*values(event), batch, first + place) for place, (event, _) in enumerate(part)],
+            records=[(*row.columns, batch, first + place) for place, row in enumerate(part)],
         )
         await asyncio.sleep(0)
 

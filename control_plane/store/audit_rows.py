@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
@@ -47,10 +48,14 @@ _TEXT = tuple(
     name for name in COLUMNS if name not in TYPES and name not in {*_INDEXED, *_IDENTIFIERS, "event_type"}
 )
 _MAX_BIGINT = 2**63 - 1
+_every_column = attrgetter(*COLUMNS)
+_every_text = attrgetter(*_TEXT, *_INDEXED, *_IDENTIFIERS)
 
 
 def storable(event: AuditEvent) -> AuditEvent:
     """The event as PostgreSQL can hold it; the same one when nothing has to be replaced."""
+    if _is_plain(event):
+        return event
     changed: dict[str, Any] = {}
     for name in _TEXT:
         _note(changed, event, name, _text(getattr(event, name)))
@@ -72,9 +77,23 @@ def storable(event: AuditEvent) -> AuditEvent:
     return replace(event, **changed)
 
 
+def _is_plain(event: AuditEvent) -> bool:
+    """Whether there is nothing to replace, as is nearly always so."""
+    texts = _every_text(event)
+    text = "".join(texts) + "".join(event.metadata) + "".join(event.metadata.values())
+    return (
+        text.isascii()
+        and "\0" not in text
+        and max(map(len, texts)) <= _MAX_IDENTIFIER
+        and event.timestamp.tzinfo is not None
+        and abs(event.status or 0) <= _MAX_BIGINT
+        and abs(event.bytes or 0) <= _MAX_BIGINT
+    )
+
+
 def values(event: AuditEvent) -> list[Any]:
     """The event's columns, in the order of COLUMNS."""
-    made: list[Any] = [getattr(event, name) for name in COLUMNS]
+    made: list[Any] = list(_every_column(event))
     made[_METADATA] = metadata_text(event.metadata)
     return made
 

@@ -21,7 +21,7 @@ RECORDS = (
 )
 """Tables to which rows are only ever added."""
 READ_ONLY = ("alembic_version", "audit_log", "audit_kept", "audit_limits")
-FUNCTIONS = ("audit_prepare(date)", "audit_retire(date)")
+FUNCTIONS = ("audit_prepare(text, date)", "audit_retire(date)")
 _PARTITIONS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = ANY($1::text[]::regclass[])"
 
 

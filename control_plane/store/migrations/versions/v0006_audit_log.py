@@ -68,36 +68,34 @@ TABLES = (
     "INSERT INTO audit_limits (least_days) VALUES (7)",
 )
 
+# One table at a time: two locked in one transaction would meet those who store or read in another order.
 PREPARE = """
-CREATE FUNCTION audit_prepare(wanted date) RETURNS boolean
+CREATE FUNCTION audit_prepare(base text, wanted date) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
 DECLARE
     today date := (now() AT TIME ZONE 'UTC')::date;
-    suffix text := to_char(wanted, '_YYYYMMDD');
-    base text;
+    name text := base || to_char(wanted, '_YYYYMMDD');
 BEGIN
-    IF wanted < today - 400 OR wanted > today + 3 THEN
+    IF base NOT IN ('audit_events', 'audit_batches', 'audit_seals', 'audit_heads')
+        OR wanted < today - 400 OR wanted > today + 3 THEN
         RETURN false;
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtextextended('proxenia audit days', 0));
-    FOREACH base IN ARRAY ARRAY['audit_batches', 'audit_seals', 'audit_heads'] LOOP
-        IF wanted >= today AND to_regclass(format('{schema}.%I', base || suffix)) IS NULL THEN
-            EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES IN (%L)',
-                base || suffix, base, wanted);
-            EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %I
-                FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', base || suffix);
-        END IF;
-    END LOOP;
-    IF to_regclass(format('{schema}.%I', 'audit_events' || suffix)) IS NULL THEN
+    PERFORM pg_advisory_xact_lock(hashtextextended('proxenia ' || base, 0));
+    IF to_regclass(format('{schema}.%I', name)) IS NOT NULL THEN
+        RETURN true;
+    END IF;
+    IF base <> 'audit_events' THEN
+        EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES IN (%L)', name, base, wanted);
+    ELSE
         BEGIN
             EXECUTE format('CREATE TABLE %I PARTITION OF audit_events FOR VALUES FROM (%L) TO (%L)',
-                'audit_events' || suffix, wanted || ' 00:00+00', wanted + 1 || ' 00:00+00');
+                name, wanted || ' 00:00+00', wanted + 1 || ' 00:00+00');
         EXCEPTION WHEN check_violation THEN  -- rows of this day lie in the default partition already
             RETURN false;
         END;
-        EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %I
-            FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', 'audit_events' || suffix);
     END IF;
+    EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %I
+        FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', name);
     RETURN true;
 END
 $$
@@ -163,9 +161,12 @@ BEFORE = (
     "ALTER TABLE audit_events DETACH PARTITION audit_events_default",
     "ALTER TABLE audit_events_default RENAME TO audit_events_before",
     "CREATE TABLE audit_events_default PARTITION OF audit_events DEFAULT",
-    "SELECT audit_prepare((now() AT TIME ZONE 'UTC')::date)",
     """
-    SELECT audit_prepare(day) FROM (
+    SELECT audit_prepare(base, (now() AT TIME ZONE 'UTC')::date)
+    FROM unnest(ARRAY['audit_events', 'audit_batches', 'audit_seals', 'audit_heads']) AS base
+    """,
+    """
+    SELECT audit_prepare('audit_events', day) FROM (
         SELECT DISTINCT (timestamp AT TIME ZONE 'UTC')::date AS day FROM audit_events_before
     ) AS days
     """,

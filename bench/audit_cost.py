@@ -1,0 +1,83 @@
+"""What the access log costs: the same two gateways with and without it, under load in turns."""
+
+import asyncio
+import json
+import shutil
+import statistics
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from control_plane.model.tuning import Tuning
+from tests.integration.translate.envoy import Envoy, running
+from tests.integration.translate.parties import parties
+
+CONNECTIONS = 8
+PIPELINED = 16  # requests that are on their way at once on each connection
+SECONDS = 1.5
+# Answered by the partner's gateway itself: so that no service of ours is what is measured.
+REQUEST = b"GET /load HTTP/1.1\r\nhost: secret.server.example\r\n\r\n"
+ANSWER = b"HTTP/1.1 403"
+
+
+def without_logs(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """A bootstrap without any access log."""
+    if isinstance(value, dict):
+        return {key: without_logs(inner) for key, inner in value.items() if key != "accessLog"}
+    return [without_logs(inner) for inner in value] if isinstance(value, list) else value
+
+
+async def copy_of(stack: AsyncExitStack, envoy: Envoy, directory: Path, ports: dict[int, int]) -> Envoy:
+    """The same gateway without logs; what it sends to one of ``ports`` goes to the other instead."""
+    shutil.copytree(envoy.directory, directory, ignore=shutil.ignore_patterns("log", "*.sock", "*.log"))
+    text = json.dumps(without_logs(json.loads((envoy.directory / "bootstrap.json").read_text())))
+    for before, after in ports.items():
+        text = text.replace(f'"portValue": {before}', f'"portValue": {after}')
+    text = text.replace(str(envoy.directory), str(directory))
+    return await stack.enter_async_context(running(directory, text))
+
+
+async def _one(port: int, until: float) -> int:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    answered = 0
+    try:
+        while time.perf_counter() < until:
+            writer.write(REQUEST * PIPELINED)
+            got = 0
+            while got < PIPELINED:
+                data = await asyncio.wait_for(reader.read(1 << 16), 10)
+                if not data:
+                    raise RuntimeError("expected answers, got the end of the connection")
+                got += data.count(ANSWER)
+            answered += got
+    finally:
+        writer.close()
+    return answered
+
+
+async def load(port: int, seconds: float) -> float:
+    """Requests a second that were answered."""
+    began = time.perf_counter()
+    answered = await asyncio.gather(*(_one(port, began + seconds) for _ in range(CONNECTIONS)))
+    return sum(answered) / (time.perf_counter() - began)
+
+
+async def cost_of_logging(rounds: int) -> tuple[float, float]:
+    """Requests a second with and without logs: medians of turns that alternate."""
+    found: tuple[list[float], list[float]] = ([], [])
+    async with AsyncExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="px-")))
+        both = await stack.enter_async_context(parties(Tuning()))
+        server = await copy_of(stack, both.servers[0], directory / "server", {})
+        moved = {both.servers[0].ports["ingress"]: server.ports["ingress"]}
+        caller = await copy_of(stack, both.caller, directory / "caller", moved)
+        ports = (both.caller.ports["egress"], caller.ports["egress"])
+        for port in ports:
+            await load(port, 0.5)
+        for turn in range(rounds):
+            order = (0, 1) if turn % 2 == 0 else (1, 0)
+            for which in order:
+                found[which].append(await load(ports[which], SECONDS))
+    return statistics.median(found[0]), statistics.median(found[1])
