@@ -17,9 +17,28 @@ from tests.integration.translate.parties import parties
 CONNECTIONS = 8
 PIPELINED = 16  # requests that are on their way at once on each connection
 SECONDS = 1.5
-# Answered by the partner's gateway itself: so that no service of ours is what is measured.
-REQUEST = b"GET /load HTTP/1.1\r\nhost: secret.server.example\r\n\r\n"
-ANSWER = b"HTTP/1.1 403"
+REQUEST = b"GET /load HTTP/1.1\r\nhost: orders.server.example\r\n\r\n"
+ANSWER = b"HTTP/1.1 200"
+_HCM = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+_ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+
+
+def service() -> str:
+    """A bootstrap that answers every request: a quick service, so that gateways are what is measured."""
+    route = {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "ok"}}}
+    manager = {
+        "@type": _HCM,
+        "stat_prefix": "service",
+        "http_filters": [{"name": "router", "typed_config": {"@type": _ROUTER}}],
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
+    }
+    listener = {
+        "name": "service",
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
+        "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
+    }
+    admin = {"address": {"pipe": {"path": "admin.sock"}}}
+    return json.dumps({"admin": admin, "static_resources": {"listeners": [listener]}})
 
 
 def without_logs(value: Any) -> Any:  # noqa: ANN401 - JSON
@@ -29,10 +48,13 @@ def without_logs(value: Any) -> Any:  # noqa: ANN401 - JSON
     return [without_logs(inner) for inner in value] if isinstance(value, list) else value
 
 
-async def copy_of(stack: AsyncExitStack, envoy: Envoy, directory: Path, ports: dict[int, int]) -> Envoy:
-    """The same gateway without logs; what it sends to one of ``ports`` goes to the other instead."""
+async def copy_of(
+    stack: AsyncExitStack, envoy: Envoy, directory: Path, ports: dict[int, int], *, logs: bool
+) -> Envoy:
+    """The same gateway, with or without logs; what it sends to one of ``ports`` goes to the other instead."""
     shutil.copytree(envoy.directory, directory, ignore=shutil.ignore_patterns("log", "*.sock", "*.log"))
-    text = json.dumps(without_logs(json.loads((envoy.directory / "bootstrap.json").read_text())))
+    document = json.loads((envoy.directory / "bootstrap.json").read_text())
+    text = json.dumps(document if logs else without_logs(document))
     for before, after in ports.items():
         text = text.replace(f'"portValue": {before}', f'"portValue": {after}')
     text = text.replace(str(envoy.directory), str(directory))
@@ -70,10 +92,16 @@ async def cost_of_logging(rounds: int) -> tuple[float, float]:
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="px-")))
         both = await stack.enter_async_context(parties(Tuning()))
-        server = await copy_of(stack, both.servers[0], directory / "server", {})
-        moved = {both.servers[0].ports["ingress"]: server.ports["ingress"]}
-        caller = await copy_of(stack, both.caller, directory / "caller", moved)
-        ports = (both.caller.ports["egress"], caller.ports["egress"])
+        (directory / "service").mkdir()
+        quick_one = await stack.enter_async_context(running(directory / "service", service()))
+        upstream = {both.service.port: quick_one.ports["service"]}
+        ports = []
+        for logs in (True, False):
+            name = "with" if logs else "without"
+            server = await copy_of(stack, both.servers[0], directory / f"{name}-s", upstream, logs=logs)
+            moved = {both.servers[0].ports["ingress"]: server.ports["ingress"]}
+            caller = await copy_of(stack, both.caller, directory / f"{name}-c", moved, logs=logs)
+            ports.append(caller.ports["egress"])
         for port in ports:
             await load(port, 0.5)
         for turn in range(rounds):

@@ -52,22 +52,28 @@ async def test_what_arrives_again_is_not_in_the_log_again(ledger: Ledger) -> Non
 
 
 STATEMENTS = (
-    "UPDATE {} SET batch = 7",
     "DELETE FROM {}",
     "TRUNCATE {}",
     "DROP TABLE {}",
     "ALTER TABLE {} DISABLE TRIGGER ALL",
     "DROP TRIGGER append_only ON {}",
-    "GRANT ALL ON {} TO proxenia",
     "ALTER TABLE {} OWNER TO proxenia",
     "CREATE TRIGGER mine BEFORE INSERT ON {} EXECUTE FUNCTION refuse_change()",
 )
 
 
-@pytest.mark.parametrize("table", ["audit_events", "audit_batches", "audit_seals"])
-@pytest.mark.parametrize("statement", STATEMENTS)
+COLUMN = {
+    "audit_events": "reason",
+    "audit_batches": "body",
+    "audit_seals": "links",
+    "audit_heads": "signed",
+    "history": "actor",
+}
+
+
+@pytest.mark.parametrize("table", COLUMN)
 async def test_the_application_cannot_change_records_nor_give_itself_the_right(
-    ledger: Ledger, table: str, statement: str
+    ledger: Ledger, table: str
 ) -> None:
     await ledger.fill(2)
     connection = await asyncpg.connect(ledger.url)
@@ -75,11 +81,11 @@ async def test_the_application_cannot_change_records_nor_give_itself_the_right(
     try:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute("SET ROLE proxenia_owner")
-        if statement.startswith("GRANT"):
-            await connection.execute(statement.format(table))  # a warning, and nothing is granted
-            statement = STATEMENTS[1]
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await connection.execute(statement.format(table))
+        await connection.execute(f"GRANT ALL ON {table} TO proxenia")  # a warning, and nothing is granted
+        column = COLUMN[table]
+        for statement in (f"UPDATE {table} SET {column} = {column}", *STATEMENTS):  # noqa: S608 - ours
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(statement.format(table))
         partitions = await connection.fetch(
             "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = $1::text::regclass", table
         )
