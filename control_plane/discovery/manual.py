@@ -7,6 +7,7 @@ editor or an orchestrator replaces. A file that cannot be used is a loss, so the
 import asyncio
 import os
 import stat
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,8 @@ from control_plane.model.problem import InvalidValueError
 from control_plane.model.sighting import Candidate, RawEndpoint, Sighting, SourceKind
 from control_plane.ports.source import Lost, Report, Seen
 
-EVERY = 0.03  # seconds between two looks at the file's date; a look costs microseconds
-SETTLED = 0.02  # seconds for which it must not have changed: nobody is in the middle of writing it
+EVERY = 0.02  # seconds between two looks at the file's date; a look costs microseconds
+SETTLED = 0.02  # seconds since its date: nobody is in the middle of writing it
 _WRITING = 50  # times that this is waited for
 CONFIRM = 30.0  # seconds after which a file that did not change is read again
 _FIELDS = {
@@ -79,7 +80,8 @@ class ManualFile:
 
     async def _until_settled(self, stamp: Stamp) -> None:
         for _ in range(_WRITING):
-            await asyncio.sleep(SETTLED)
+            age = time.time() - stamp[0] / 1e9 if stamp else 0.0  # below zero where clocks differ
+            await asyncio.sleep(min(SETTLED, max(0.0, SETTLED - age)))
             before, stamp = stamp, await asyncio.to_thread(_stamp, self._options.path)
             if stamp == before:
                 return

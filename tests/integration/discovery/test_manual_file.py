@@ -54,7 +54,7 @@ async def test_a_file_that_is_being_written_is_read_when_it_is_whole(tmp_path: P
         with world.path.open("w", encoding="utf-8", buffering=1) as file:
             for line in whole.splitlines(keepends=True):
                 file.write(line)
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(0.002)  # a tenth of what counts as settled
         report = await reader.next()
 
     assert lists(ONE, TWO)(report)
