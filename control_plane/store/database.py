@@ -49,7 +49,6 @@ class Database:
         self.audit_log = PostgresAuditLog(self._pool)
         self.audit_reader = PostgresLogReader(self._pool)
         self.history = PostgresHistory(self._pool)
-        self.audit = PostgresAudit(self._pool)
         self.deliveries = PostgresDeliveries(self._pool)
         self.issued = PostgresIssued(self._pool)
         self.traffic = PostgresTraffic(self._pool)
