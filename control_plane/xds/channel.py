@@ -6,7 +6,9 @@ names that must be answered, responses in flight, and versions that it refused.
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import chain
 
 from control_plane.model.delivery import Refusal
 from control_plane.xds.frames import Response
@@ -30,6 +32,7 @@ class Sent:
     """A response in flight; ``base`` is the step up to which everything was sent before it."""
 
     entries: tuple[Entry, ...]
+    absent: tuple[str, ...]
     base: int
 
 
@@ -43,6 +46,7 @@ class Channel:
         "_serial",
         "_unanswered",
         "asked",
+        "doubted",
         "groups",
         "in_flight",
         "opened_at",
@@ -69,13 +73,27 @@ class Channel:
         self.groups: deque[tuple[int, tuple[str, ...]]] = deque()  # base and names: to offer again apart
         self.refused: dict[str, Refusal] = {}
         self.in_flight: dict[str, Sent] = {}
+        self.doubted: set[str] = set()  # it may apply another version than it lists
         self._unanswered = True  # a type's first request is answered even when there is nothing to say
         self._removed_to = shelf.revision
         self._missing: dict[str, None] = {}  # the gateway has it from an earlier stream, and it is gone
         self._serial = 0
 
-    def open(self, subscribe: Sequence[str], unsubscribe: Sequence[str], held: Mapping[str, str]) -> None:
-        """Take the first request; ``held`` are the versions that the gateway has from an earlier stream."""
+    def open(
+        self,
+        subscribe: Sequence[str],
+        unsubscribe: Sequence[str],
+        held: Mapping[str, str],
+        doubts: AbstractSet[str] = frozenset(),
+    ) -> None:
+        """Take the first request; ``held`` are the versions that the gateway has from an earlier stream.
+
+        ``doubts`` are names of which it may have applied another version: it refused a response in part, or
+        its answer was lost. They are sent again, whatever it lists.
+        """
+        if doubts:
+            self.doubted.update(doubts)
+            held = {**held, **{name: "" for name in doubts if name in held}}
         self.opened_at = self.shelf.revision if held else 0
         self.ask(subscribe, unsubscribe, held=held)
         if self.asked.wildcard:
@@ -109,7 +127,9 @@ class Channel:
             return False
         if refusal is not None:
             self._refuse(sent, refusal, now)
-        elif self.refused:
+            return True
+        self.doubted.difference_update(entry.name for entry in sent.entries)
+        if self.refused:
             for entry in sent.entries:
                 if self._is_refused(entry):
                     del self.refused[entry.name]
@@ -181,6 +201,13 @@ class Channel:
         """Whether something offered is refused, or still to be answered or offered again."""
         return bool(self.refused or self.groups or self.owed or self._unanswered)
 
+    @property
+    def doubts(self) -> frozenset[str]:
+        """Names of which a gateway that goes now may have applied what it will not list."""
+        flying = (entry.name for sent in self.in_flight.values() for entry in sent.entries)
+        again = (name for _, names in self.groups for name in names)
+        return frozenset(chain(self.doubted, flying, again))
+
     def _claim(self, names: Sequence[str], held: Mapping[str, str]) -> None:
         """Owe an answer for each name of which the gateway does not have the present version."""
         versions = self.shelf.versions()
@@ -200,6 +227,9 @@ class Channel:
         for entry in verdict.guilty:
             self.refused[entry.name] = Refusal(entry.name, entry.version, detail, now)
         self.groups.extend((sent.base, names) for names in verdict.again)
+        if sent.entries:  # what is not there was perhaps not read either
+            gone = (name for name in sent.absent if self.asked.wants(name) and self.shelf.get(name) is None)
+            self.owed.update((name, None) for name in gone)
         self.stirred = True
 
     def _is_refused(self, entry: Entry) -> bool:
@@ -269,5 +299,5 @@ class Channel:
         if self.refused:
             for entry in entries:
                 self.refused.pop(entry.name, None)
-        self.in_flight[response.nonce] = Sent(entries, base)
+        self.in_flight[response.nonce] = Sent(entries, removed, base)
         return response

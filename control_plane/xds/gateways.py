@@ -1,7 +1,7 @@
 """Who is connected, and what they did with what they were sent, written down about once a second."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -22,6 +22,9 @@ class Connected(Protocol):
 
     def deliveries(self) -> tuple[Delivery, ...]:
         """What came of everything sent."""
+
+    def doubts(self) -> Mapping[str, frozenset[str]]:
+        """What the gateway may have applied and will not list, by type."""
 
     def replace(self) -> None:
         """End, because the gateway opened another stream."""
@@ -51,6 +54,7 @@ class Gateways:
         self._clock = clock
         self._streams: dict[str, Connected] = {}
         self._left: dict[str, tuple[Delivery, ...]] = {}  # disconnected, and not written down yet
+        self._doubts: dict[str, Mapping[str, frozenset[str]]] = {}  # of gateways that left
         self._touched: set[str] = set()
         self._news = asyncio.Event()
 
@@ -59,20 +63,25 @@ class Gateways:
         """Ids of the gateways that this replica serves."""
         return tuple(sorted(self._streams))
 
-    def enter(self, gateway: str, stream: Connected) -> None:
-        """Take a gateway's stream, in place of the one that it had."""
+    def enter(self, gateway: str, stream: Connected) -> Mapping[str, frozenset[str]]:
+        """Take a gateway's stream, in place of the one that it had; what that one left in doubt."""
         before = self._streams.get(gateway)
         self._streams[gateway] = stream
         self._left.pop(gateway, None)
         self.touch(gateway)
+        doubts = self._doubts.pop(gateway, {})
         if before is not None:
+            doubts = before.doubts()
             before.replace()
+        return doubts
 
     def leave(self, gateway: str, stream: Connected) -> None:
         """Let go of a stream that ended; no news when another one replaced it."""
         if self._streams.get(gateway) is stream:
             del self._streams[gateway]
             self._left[gateway] = stream.deliveries()
+            if doubts := stream.doubts():
+                self._doubts[gateway] = doubts
             self.touch(gateway)
 
     def touch(self, gateway: str) -> None:

@@ -4,7 +4,7 @@
 never mixes two steps of the world, and what a stream was too slow for is never sent at all.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 
@@ -19,6 +19,8 @@ from control_plane.xds.view import View
 
 TYPES = frozenset(row.type_url for row in PUSH)
 _NO_ACK = ("", "")
+Doubts = Mapping[str, frozenset[str]]
+"""Names by type."""
 
 
 class Session:
@@ -26,6 +28,7 @@ class Session:
 
     def __init__(self, view: View) -> None:
         self.restless = False
+        self._doubts: dict[str, frozenset[str]] = {}  # of types that were not asked for yet
         self._view = view
         self._world = view.world
         self._channels: dict[str, Channel] = {}
@@ -101,13 +104,23 @@ class Session:
         """Report each type that was asked for."""
         return tuple(figures.delivery() for figures in self._figures)
 
+    def doubt(self, doubts: Doubts) -> None:
+        """Take over what an earlier stream of the gateway left in doubt, before anything is read."""
+        self._doubts.update(doubts)
+
+    def doubts(self) -> Doubts:
+        """Name what the gateway may have applied and will not list when it comes back."""
+        found = {type_url: channel.doubts for type_url, channel in self._channels.items()}
+        return self._doubts | {type_url: names for type_url, names in found.items() if names}
+
     def _open(self, request: DeltaDiscoveryRequest) -> None:
         type_url = request.type_url
         if type_url not in TYPES:
             raise ProtocolError(f"expected one of the types {sorted(TYPES)}, got {type_url[:200]!r}")
         channel = Channel(type_url, self._view.shelf(type_url))
         held = dict(request.initial_resource_versions)
-        channel.open(list(request.resource_names_subscribe), list(request.resource_names_unsubscribe), held)
+        subscribe, unsubscribe = request.resource_names_subscribe, request.resource_names_unsubscribe
+        channel.open(list(subscribe), list(unsubscribe), held, self._doubts.pop(type_url, frozenset()))
         self._channels[type_url] = channel
         self._figures.append(Figures(channel))
         self._pushing = [self._channels[row.type_url] for row in PUSH if row.type_url in self._channels]

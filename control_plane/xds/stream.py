@@ -16,7 +16,7 @@ from control_plane.xds.channel import BehindError
 from control_plane.xds.gateways import Gateways
 from control_plane.xds.limits import Limits
 from control_plane.xds.refusals import clean
-from control_plane.xds.session import Session
+from control_plane.xds.session import Doubts, Session
 from control_plane.xds.subscription import ProtocolError
 
 READ_PAUSE = 0.1  # seconds that a stream above its rate is not read
@@ -90,6 +90,10 @@ class Stream:
         self._noted = False
         return self._session.deliveries()
 
+    def doubts(self) -> Doubts:
+        """What the gateway may have applied and will not list (gateways.Connected)."""
+        return self._session.doubts()
+
     def replace(self) -> None:
         """End in favour of another stream of this gateway (gateways.Connected)."""
         self.end(StreamEnd(grpc.StatusCode.ABORTED, f"another stream of gateway {self.gateway} took over"))
@@ -123,7 +127,7 @@ class Stream:
             async with asyncio.TaskGroup() as tasks:
                 self._writer = tasks.create_task(self._write(), name=f"ads-write-{self.gateway}")
                 tasks.create_task(self._read(), name=f"ads-read-{self.gateway}")
-                self._gateways.enter(self.gateway, self)
+                self._session.doubt(self._gateways.enter(self.gateway, self))  # before anything was read
         except* StreamEnd as ended:
             ending = ended.exceptions[0]
         finally:

@@ -48,7 +48,7 @@ class ModelEnvoy:
         self.ghosts: set[tuple[str, str]] = set()  # applied, never acknowledged, and the server forgot them
         self.unlisted: set[tuple[str, str]] = (
             set()
-        )  # another version is applied than was listed at reconnecting
+        )  # another version is applied than was listed to a server that forgot
         self.nonces: set[str] = set()
 
     def connect(self) -> None:
@@ -57,15 +57,15 @@ class ModelEnvoy:
         self.nonces.clear()
         self.interrupted |= self.warming
         for type_url, watch in self.watches.items():
-            applied = watch.applied
-            self.unlisted.update((type_url, n) for n, v in watch.held.items() if applied.get(n) != v)
-        for type_url, watch in self.watches.items():
             watch.opened = False
             if watch.wildcard or watch.names:
                 self._open(type_url)
 
     def forgotten(self) -> None:
         """The server lost its memory: what was applied without an ACK cannot be known to it any more."""
+        for type_url, watch in self.watches.items():
+            applied = watch.applied
+            self.unlisted.update((type_url, n) for n, v in watch.held.items() if applied.get(n) != v)
         for type_url in WITHDRAWABLE:
             watch = self.watches[type_url]
             self.ghosts.update((type_url, name) for name in watch.applied.keys() - watch.held.keys())

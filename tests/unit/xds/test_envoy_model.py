@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from control_plane.model.xds import CLUSTER, ENDPOINTS, ROUTES, SECRET, XdsResource
 from control_plane.ports.publisher import Name, Publication
 from control_plane.xds.board import Board
-from control_plane.xds.session import Session
+from control_plane.xds.session import Doubts, Session
 from tests.unit.xds.contents import (
     GATEWAY,
     GOOD,
@@ -48,11 +48,12 @@ class Federation(RuleBasedStateMachine):
         self.board = Board()
         self.board.open()
         self.envoy = ModelEnvoy()
-        self.connect()
+        self.connect({})
 
-    def connect(self) -> None:
-        """Both ends of a new stream."""
+    def connect(self, doubts: Doubts) -> None:
+        """Both ends of a new stream; ``doubts`` are what the server remembers of the one before."""
         self.session = Session(self.board.view(GATEWAY))
+        self.session.doubt(doubts)
         self.wire: deque[bytes] = deque()
         self.sent: dict[str, DeltaDiscoveryResponse] = {}  # by nonce, without an answer
         self.heard: dict[tuple[str, str], str] = {}  # what the server was told that the Envoy has
@@ -180,7 +181,7 @@ class Federation(RuleBasedStateMachine):
 
     @rule()
     def envoy_reconnects(self) -> None:
-        self.connect()
+        self.connect(self.session.doubts())
 
     @rule(contents=_STEP, removals=_TAKEN, later=_STEP)
     def envoy_is_away_for_a_while(
@@ -193,7 +194,7 @@ class Federation(RuleBasedStateMachine):
         while self.wire:
             self.envoy.receive(self.wire.popleft())
         self.step(later, removals)
-        self.connect()
+        self.connect(self.session.doubts())
 
     @rule()
     def server_restarts(self) -> None:
@@ -201,7 +202,7 @@ class Federation(RuleBasedStateMachine):
         self.board.publish(Publication(tuple(map(published, self.shown.values()))))
         self.board.open()
         self.envoy.forgotten()
-        self.connect()
+        self.connect({})
 
     # --- what holds
 
@@ -262,7 +263,7 @@ class Federation(RuleBasedStateMachine):
             for name, each in wanted.items():
                 if name not in bad:
                     assert watch.held.get(name) == each.version, f"not acknowledged: {name}"
-                    # No server can know that an Envoy has another version than it lists.
+                    # A server that forgot cannot know that an Envoy has another version than it lists.
                     known = (delivery.type_url, name) not in self.envoy.unlisted
                     assert not known or watch.applied.get(name) == each.version, f"not applied: {name}"
             counts = (delivery.wanted, delivery.acknowledged, delivery.in_flight)

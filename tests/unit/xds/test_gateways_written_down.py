@@ -37,9 +37,13 @@ class Log:
 class Stream:
     """One gateway's stream with a given number of acknowledged clusters."""
 
-    def __init__(self, acknowledged: int) -> None:
+    def __init__(self, acknowledged: int, *doubted: str) -> None:
         self.acknowledged = acknowledged
+        self.doubted = frozenset(doubted)
         self.replaced = False
+
+    def doubts(self) -> dict[str, frozenset[str]]:
+        return {CLUSTER: self.doubted} if self.doubted else {}
 
     def deliveries(self) -> tuple[Delivery, ...]:
         return (Delivery(CLUSTER, wanted=9, in_flight=0, acknowledged=self.acknowledged),)
@@ -159,3 +163,19 @@ async def test_many_gateways_are_all_written(log: Log, gateways: Gateways) -> No
     await gateways.save()
 
     assert len({state.gateway for state in log.saved}) == 75
+
+
+async def test_what_a_stream_left_in_doubt_is_told_to_the_next_one_of_its_gateway_once(
+    gateways: Gateways,
+) -> None:
+    gateways.enter("gw", first := Stream(1, "a"))
+    gateways.leave("gw", first)
+
+    others = gateways.enter("other", Stream(1))
+    told = gateways.enter("gw", Stream(1, "b"))
+    taken_over = gateways.enter("gw", last := Stream(1))
+    gateways.leave("gw", last)
+    again = gateways.enter("gw", Stream(1))
+
+    assert (others, again) == ({}, {})
+    assert (set(told[CLUSTER]), set(taken_over[CLUSTER])) == ({"a"}, {"b"})

@@ -128,3 +128,37 @@ def test_a_stream_behind_the_removals_that_are_remembered_ends(monkeypatch: pyte
 
     with pytest.raises(BehindError):
         client.hear()
+
+
+def test_a_version_whose_answer_was_lost_is_sent_again_although_the_present_one_is_listed() -> None:
+    old, same = resource(SECRET, "s", "1"), resource(SECRET, "t", "1")
+    world = board(old, same)
+    client = Client(world)
+    client.ask(SECRET, "s", "t")
+    client.settle()
+    put(world, resource(SECRET, "s", "2"))
+    client.hear()  # perhaps applied: its answer never came
+    put(world, old)
+    again = Client(world)
+    again.session.doubt(client.session.doubts())
+
+    again.ask(SECRET, "s", "t", held={"s": "1", "t": "1"})
+
+    assert said(again.hear()) == ["sds +s"]
+
+
+def test_doubts_last_until_the_answer_that_ends_them() -> None:
+    world = board(resource(SECRET, "s", "1"))
+    client = Client(world)
+    client.ask(SECRET, "s")
+    client.hear()
+    early, second = Client(world), Client(world)
+    early.session.doubt(client.session.doubts())
+    second.session.doubt(early.session.doubts())  # it left before it asked for secrets
+
+    second.ask(SECRET, "s", held={"s": "1"})
+    before = second.session.doubts()
+    second.settle()
+
+    assert before == {SECRET: {"s"}}
+    assert second.session.doubts() == {}

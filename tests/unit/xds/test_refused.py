@@ -204,3 +204,15 @@ def test_kept_text_has_no_secrets_no_control_characters_and_an_end() -> None:
     assert len(text) == MAX_DETAIL
     assert clean(cut) == "(pem)"
     assert clean(f"{'x' * 16_300} {key}").count("MII") == 0
+
+
+def test_names_that_do_not_exist_are_told_again_when_their_response_was_refused_for_another() -> None:
+    client = Client(board(resource(SECRET, "s")))
+    client.ask(SECRET, "s", "absent")
+    (first,) = client.hear()
+    assert said([first]) == ["sds +s -absent"]
+
+    client.nack(first, "s")
+
+    assert said(client.hear()) == ["sds -absent"]
+    assert client.hear() == []
