@@ -1,12 +1,14 @@
 """Carries DNS messages: over UDP a socket for each question, over TCP many questions on one connection."""
 
 import asyncio
+from collections import deque
 from types import TracebackType
 from typing import NamedTuple, Self, cast
 
 from control_plane.discovery.dns_message import Header, MessageError, Question, header
 
 STREAMS = 3  # connections to one server; each has all of its questions under way at once (RFC 7766, 6.2.1.1)
+AT_ONCE = 1024  # bytes of answers that are handed on in one turn of the loop, if not a single larger one
 _LENGTH = 2  # bytes in front of each message on a connection
 _MAX_LATE = 64  # datagrams that are no answer before a socket is given up
 
@@ -119,6 +121,7 @@ class _Stream(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
         self._received = bytearray()
+        self._arrived = deque[bytes]()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -136,11 +139,22 @@ class _Stream(asyncio.Protocol):
             size = _LENGTH + int.from_bytes(self._received[:_LENGTH], "big")
             if len(self._received) < size:
                 return
-            message = bytes(self._received[_LENGTH:size])
+            self._arrived.append(bytes(self._received[_LENGTH:size]))
             del self._received[:size]
+            if len(self._arrived) == 1:
+                asyncio.get_running_loop().call_soon(self._hand_on)
+
+    def _hand_on(self) -> None:
+        """Wake a few who wait: all at once would hold up everybody else in the loop."""
+        size = 0
+        while self._arrived and size < AT_ONCE:
+            message = self._arrived.popleft()
+            size += len(message)
             answer = self._waiting.pop(message[:2], None)  # late or strange ones find nobody
             if answer and not answer.done():
                 answer.set_result(message)
+        if self._arrived:
+            asyncio.get_running_loop().call_soon(self._hand_on)
 
     async def exchange(self, query: bytes) -> bytes:
         ident = int.from_bytes(query[:2], "big")

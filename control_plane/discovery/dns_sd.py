@@ -62,7 +62,7 @@ class DnsSd:
             self._wake.clear()
             began = loop.time()
             async with NameServers(self._servers(), authentic=self._options.require_dnssec) as servers:
-                seen = await look(servers, self._domain, memory.domains)
+                seen = await look(servers, self._domain, memory.domains, memory.kept)
             self._order = servers.order
             report = await memory.report(seen, loop.time())
             yield report

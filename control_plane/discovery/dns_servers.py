@@ -29,7 +29,7 @@ STREAM_WAIT = 2.5
 WORKERS = 64  # questions under way at once
 FEW = 64  # questions that are worth a socket each; more of them go over connections
 MAX_RECORDS = 512  # of an answer, unless it lists instances
-SLICE = 128  # records that are read before others get their turn
+SLICE = 64  # records that are read before others get their turn
 MAX_ALIASES_ASKED = 4  # names that are asked one after the other because aliases lead there
 
 

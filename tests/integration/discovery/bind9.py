@@ -48,14 +48,15 @@ class Instance:
         """The host that SRV names."""
         return f"host-{self.label}"
 
-    def records(self) -> str:
-        """The same for a zone file."""
+    def records(self, *, below: str = "") -> str:
+        """The same for a zone file; ``below`` is the browsing domain that lists it, if not the zone."""
         kind = "AAAA" if ":" in self.address else "A"
         texts = " ".join(f'"{text}"' for text in self.txt)
+        service = f"{SERVICE}.{below}" if below else SERVICE
         return (
-            f"{SERVICE} {self.ttl} PTR {self.label}.{SERVICE}\n"
-            f"{self.label}.{SERVICE} {self.ttl} SRV {self.priority} {self.weight} {self.port} {self.host}\n"
-            f"{self.label}.{SERVICE} {self.ttl} TXT {texts}\n"
+            f"{service} {self.ttl} PTR {self.label}.{service}\n"
+            f"{self.label}.{service} {self.ttl} SRV {self.priority} {self.weight} {self.port} {self.host}\n"
+            f"{self.label}.{service} {self.ttl} TXT {texts}\n"
             f"{self.host} {self.ttl} {kind} {self.address}\n"
         )
 
@@ -232,7 +233,6 @@ options {{
     listen-on-v6 {{ none; }};
     notify no;
     key-directory "{self.directory}";
-    max-records-per-type 0;
     {self._options or "recursion no; dnssec-validation no;"}
 }};
 controls {{ }};

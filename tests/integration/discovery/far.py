@@ -18,6 +18,21 @@ TYPE = "_proxenia._tcp.local."
 PACE = 20  # packets, and then a pause, so that the receiver's buffer holds them
 
 
+async def start(namespace: str, *words: str) -> asyncio.subprocess.Process:
+    """Run this module in a namespace."""
+    command = (
+        "ip",
+        "netns",
+        "exec",
+        namespace,
+        sys.executable,
+        "-m",
+        "tests.integration.discovery.far",
+        *words,
+    )
+    return await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+
+
 async def watch() -> None:
     """Print the reports of a source here, a line each."""
     async for report in Mdns(MdnsOptions(interface="eth0")).reports():

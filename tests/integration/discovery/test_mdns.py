@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from control_plane.ports.source import Lost, Report, Seen
 from tests.contract.source_world import Reader
 from tests.integration.discovery.avahi import Avahi, Link, needs_avahi
 from tests.integration.discovery.bind9 import instance, txt_of
+from tests.integration.discovery.far import start
 
 pytestmark = [pytest.mark.integration, needs_avahi]
 GATEWAY = Advertisement(
@@ -49,13 +49,6 @@ def has(**wanted: str) -> Callable[[Report], bool]:
         }
 
     return check
-
-
-async def far(link: Link, *words: str) -> asyncio.subprocess.Process:
-    module = ("-m", "tests.integration.discovery.far", *words)
-    return await asyncio.create_subprocess_exec(
-        "ip", "netns", "exec", link.namespace, sys.executable, *module, stdout=asyncio.subprocess.PIPE
-    )
 
 
 async def test_addresses_of_both_families_are_seen(link: Link, avahi: Avahi) -> None:
@@ -127,7 +120,7 @@ async def test_a_flood_is_bounded_and_said_and_who_was_there_before_stays(link: 
     async with Reader(Mdns(MdnsOptions(interface=link.name))) as reader:
         first = await reader.until(has(gw_1="192.0.2.7"))
         assert isinstance(first, Seen)
-        flood = await far(link, "flood", "5000")
+        flood = await start(link.namespace, "flood", "5000")
         await flood.wait()
         report = await reader.until(lambda said: isinstance(said, Seen) and said.left_out >= 3000)
 
@@ -148,7 +141,7 @@ async def test_our_own_gateways_are_announced_and_not_discovered_and_say_goodbye
     async def ours() -> Sequence[Advertisement]:
         return tuple(announced)
 
-    watcher = await far(link, "watch")
+    watcher = await start(link.namespace, "watch")
     try:
         async with Reader(Mdns(MdnsOptions(interface=link.name, advertised=ours))) as reader:
             wanted = ["gateway-1", GATEWAY.spiffe_id, [["192.0.2.99", 8443, 0, 1]]]

@@ -16,10 +16,16 @@ DOMAIN = from_text("luebeck.example.")
 SERVICE = "_proxenia._tcp.luebeck.example."
 
 
-def message(question: Question, *answers: str, additional: tuple[str, ...] = (), rcode: int = 0) -> bytes:
+def message(
+    question: Question,
+    *answers: str,
+    additional: tuple[str, ...] = (),
+    rcode: int = 0,
+    flags: int = dns.flags.AA,
+) -> bytes:
     """An authoritative answer with records as a zone file has them: ``name ttl type data``."""
     made = dns.message.make_response(dns.message.from_wire(encode(question, 7)))
-    made.flags |= dns.flags.AA
+    made.flags |= flags
     made.set_rcode(dns.rcode.Rcode(rcode))
     for section, lines in ((made.answer, answers), (made.additional, additional)):
         for line in lines:
@@ -44,6 +50,7 @@ class World:
         self.lines = list(lines)
         self.silent = set[str]()  # names
         self.asked = list[Question]()
+        self.authoritative = True
         self.additional: Callable[[Question], tuple[str, ...]] = lambda _question: ()
 
     async def few(self, question: Question) -> tuple[Found, Answer]:
@@ -64,7 +71,12 @@ class World:
         """The whole message."""
         name, types = question.name.to_text(), {question.rtype.name, RecordType.CNAME.name}
         here = [line for line in self.lines if line.split()[0] == name and line.split()[2] in types]
-        return message(question, *here, additional=self.additional(question))
+        return message(
+            question,
+            *here,
+            additional=self.additional(question),
+            flags=dns.flags.AA if self.authoritative else 0,
+        )
 
 
 def instance(label: str, *, address: str = "192.0.2.7", srv: str = "0 0 8443", ttl: int = 60) -> list[str]:
