@@ -194,6 +194,7 @@ def tuning_of(settings: Settings) -> Tuning:
         max_connection_duration=settings.connection_seconds,
         zone=settings.zone,
         on_demand=settings.on_demand,
+        check_interval=settings.check_seconds,
         burst=settings.rate_limit_burst,
         limits_enforced=settings.rate_limits == "enforced",
     )

@@ -163,6 +163,9 @@ class Settings(AuditSettings, SourceSettings, BaseSettings):
     authority_dir: Path | None = Field(
         default=None, description="the directory of files or requests; empty: <state>/certificates"
     )
+    check_seconds: float = Field(
+        default=0.0, ge=0, le=3600, description="seconds between active checks of each node; 0: none"
+    )
     on_demand: bool = Field(
         default=False, description="whether gateways get partners' resources at the first request only"
     )

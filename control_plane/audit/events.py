@@ -16,7 +16,7 @@ from control_plane.model.audit import AuditEvent, EventType
 from control_plane.model.identity import SpiffeId, TrustDomain
 from control_plane.model.problem import InvalidValueError
 
-STREAMS = ("access", "listener", "outlier")
+STREAMS = ("access", "listener", "outlier", "health")
 
 _NAMESPACE = uuid.UUID("6f7a5f0e-4f0b-5d0c-9a53-0d1f3f2b7c11")  # of our event ids, for ever
 _ROW = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\Z")
@@ -57,7 +57,7 @@ def parse(stream: str, line: bytes, *, source: Source, offset: int) -> AuditEven
             return _request(fields, source)
         if stream == "listener":
             return _handshake(fields, source)
-        return _circuit(fields, source, offset)
+        return (_circuit if stream == "outlier" else _checked)(fields, source, offset)
     except LineError as error:
         return Unreadable(str(error))
 
@@ -149,6 +149,31 @@ def _circuit(line: Line, source: Source, offset: int) -> AuditEvent | None:
         resource=_resource_of_cluster(line.text("cluster_name"), source.own),
         reason=line.text("type").lower(),
         metadata=_metadata(line, ("cluster_name", "upstream_url", "num_ejections")),
+    )
+
+
+def _checked(line: Line, source: Source, offset: int) -> AuditEvent | None:
+    """What active checks of a node began to find; the same again is not written."""
+    failed = line.part("eject_unhealthy_event") or line.part("health_check_failure_event")
+    if failed is None and line.part("add_healthy_event") is None:
+        return None
+    row = f"{source.file}:{offset}"  # Envoy gives these lines no id
+    facts: Line | None = line
+    for name in ("metadata", "filter_metadata", "proxenia"):
+        facts = facts.part(name) if facts else None
+    return AuditEvent(
+        event_id=event_id(source.reporter, row),
+        reporter=source.reporter,
+        row_id=row,
+        timestamp=_time(line, "timestamp"),
+        event_type=EventType.NODE_CHECKED,
+        direction="egress",
+        source_node=source.reporter,
+        target_node=facts.text("node") if facts else "",
+        resource=_resource_of_cluster(line.text("cluster_name"), source.own),
+        decision="failed" if failed else "allowed",
+        reason=failed.text("failure_type").lower() if failed else "",
+        metadata=_metadata(line, ("cluster_name",)),
     )
 
 

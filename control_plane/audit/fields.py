@@ -18,9 +18,18 @@ class LineError(ValueError):
 class Line:
     """One JSON object; remembers the names of the fields that it had to cut."""
 
-    def __init__(self, text: bytes) -> None:
-        self._values = _load(text)
+    def __init__(self, text: bytes | dict[str, Any]) -> None:
+        self._values = text if isinstance(text, dict) else _load(text)
         self.cut: list[str] = []
+
+    def part(self, name: str) -> "Line | None":
+        """An object in the object; None when absent."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, dict) or len(value) > _MAX_FIELDS:
+            raise LineError(f"expected an object as {name}, got something else")
+        return Line(value)
 
     def text(self, name: str, limit: int = 256) -> str:
         """A string, printable and of at most ``limit`` characters; empty when absent."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from control_plane.model.identity import ObjectId, SpiffeId, TrustDomain, shown
 from control_plane.model.node import MAX_PORT, Endpoint
 
-STREAMS = ("access", "listener", "outlier")  # the logs that Envoy writes and the agent ships
+STREAMS = ("access", "listener", "outlier", "health")  # the logs that Envoy writes and the agent ships
 
 _MAX_SOCKET_PATH = 107  # bytes: sun_path of Linux without its final NUL
 _MAX_DRAIN = 3600.0  # seconds

@@ -33,6 +33,7 @@ _NUMBERS: dict[str, tuple[float, float]] = {
     "mcp_body_bytes": (1_024, 10_485_760),
     "slow_start": (0, 3_600),
     "burst": (1, 1_000_000),
+    "check_interval": (0, 3_600),
     "on_demand_timeout": (0.1, 60),
 }
 
@@ -72,6 +73,10 @@ class Tuning:
     on_demand: bool = False
     on_demand_timeout: float = 2.0  # how long that first request waits for them
 
+    # Seconds between two checks of each node for each resource; 0: what requests tell is enough. With checks
+    # a node gets its first request only after its first check.
+    check_interval: float = 0.0
+
     # Requests that a partner's node may send at once, beside those that its limit an hour brings.
     burst: int = 50
     limits_enforced: bool = True  # False: who would be over its limit is only counted
@@ -84,6 +89,7 @@ class Tuning:
 
     access_log: str = "log/access.jsonl"
     listener_log: str = "log/listener.jsonl"
+    check_log: str = "log/health.jsonl"
     own_certificate: str = "sds/own.json"  # the agent's SDS file; Envoy watches its directory
 
     def __post_init__(self) -> None:
@@ -98,7 +104,7 @@ class Tuning:
                 f"expected circuit_open_max from circuit_open ({self.circuit_open}),"
                 f" got {self.circuit_open_max}",
             )
-        for path in (self.access_log, self.listener_log, self.own_certificate):
+        for path in (self.access_log, self.listener_log, self.check_log, self.own_certificate):
             _check_path(path)
 
 

@@ -11,6 +11,7 @@ from envoy.extensions.access_loggers.file.v3 import file_pb2
 from google.protobuf.struct_pb2 import Struct
 
 from control_plane.model.tuning import Tuning
+from control_plane.translate import checks
 from control_plane.translate.names import EGRESS, INGRESS, MCP_FILTER, NAMESPACE
 from control_plane.translate.parts import packed
 
@@ -76,7 +77,10 @@ HANDSHAKE_KEYS = frozenset(_HANDSHAKE)
 
 def requests(direction: str, tuning: Tuning) -> accesslog_pb2.AccessLog:
     """Every request of one listener, answered or not."""
-    return _file(tuning.access_log, _REQUEST | (_INGRESS if direction == INGRESS else _EGRESS))
+    log = _file(tuning.access_log, _REQUEST | (_INGRESS if direction == INGRESS else _EGRESS))
+    if direction == INGRESS:
+        log.filter.CopyFrom(checks.unlogged())
+    return log
 
 
 def handshakes(tuning: Tuning) -> accesslog_pb2.AccessLog:

@@ -11,13 +11,14 @@ from envoy.config.core.v3 import protocol_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
 from envoy.type.v3 import percent_pb2
 from google.protobuf.struct_pb2 import Struct
-from google.protobuf.wrappers_pb2 import UInt32Value
+from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from control_plane.model.federation import Import
 from control_plane.model.identity import TrustDomain
 from control_plane.model.resource import Resource, ResourceKind
 from control_plane.model.tuning import Tuning
 from control_plane.model.xds import CLUSTER, XdsResource
+from control_plane.translate import checks
 from control_plane.translate.names import import_cluster, local_cluster, statistics
 from control_plane.translate.parts import ads, metadata, packed, seconds, serialised
 from control_plane.translate.tls import denying_socket, partner_socket
@@ -82,6 +83,7 @@ def _import_template(organisations: tuple[TrustDomain, ...], tuning: Tuning) -> 
         slow = cluster.least_request_lb_config.slow_start_config
         slow.slow_start_window.CopyFrom(seconds(tuning.slow_start))
         slow.min_weight_percent.value = SLOW_START_PERCENT
+    cluster.health_checks.extend(checks.asking(tuning))
     _speak(cluster, _http2(tuning), tuning)
     return serialised(cluster)
 
@@ -145,6 +147,8 @@ def _circuit(tuning: Tuning) -> outlier_detection_pb2.OutlierDetection:
         interval=seconds(tuning.circuit_interval),
         base_ejection_time=seconds(tuning.circuit_open),
         max_ejection_time=seconds(tuning.circuit_open_max),
+        # A gateway that answers checks may serve a resource that fails: only requests close a circuit.
+        successful_active_health_check_uneject_host=BoolValue(value=False),
         max_ejection_percent=UInt32Value(value=100),  # by default the only node would never be ejected
     )
 

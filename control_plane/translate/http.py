@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from control_plane.model.tuning import Tuning
-from control_plane.translate import access_log, addressing, mcp, rate_limits
+from control_plane.translate import access_log, addressing, checks, mcp, rate_limits
 from control_plane.translate.clusters import CONNECTION_WINDOW, STREAM_WINDOW
 from control_plane.translate.names import CLUSTER_HEADER, EGRESS, IMPORT_PREFIX, INGRESS, SERIAL_HEADER
 from control_plane.translate.parts import WAIT, ads, extension, packed, seconds
@@ -35,6 +35,7 @@ def ingress_manager(tuning: Tuning, limits: tuple[int, ...]) -> _Manager:
     manager.early_header_mutation_extensions.append(_overwriting(SERIAL_HEADER, "%DOWNSTREAM_PEER_SERIAL%"))
     manager.http_filters.extend(
         [
+            _filter(checks.FILTER, checks.answering()),
             mcp.reader(tuning),
             _filter(PER_ROUTE, deny_all()),
             # Behind it, so that what is denied costs nobody anything.

@@ -53,6 +53,21 @@ OUTLIER: dict[str, Any] = {
     "num_ejections": 1,
     "enforced": True,
 }
+CHECKED: dict[str, Any] = {
+    "health_checker_type": "HTTP",
+    "host": {"socket_address": {"protocol": "TCP", "address": "192.0.2.9", "port_value": 8443}},
+    "cluster_name": "to/orders.bremen.example",
+    "timestamp": "2026-03-01T11:59:58.123Z",
+    "metadata": {
+        "filter_metadata": {"proxenia": {"node": "br-1@bremen.example"}},
+        "typed_filter_metadata": {},
+    },
+    "locality": {"region": "", "zone": "", "sub_zone": ""},
+}
+
+
+def checked(**changes: object) -> bytes:
+    return json.dumps(CHECKED | changes).encode()
 
 
 def access(**changes: object) -> bytes:

@@ -11,7 +11,7 @@ from control_plane.audit.events import Source, Unreadable, parse
 from control_plane.model.audit import AuditEvent, EventType
 from control_plane.model.identity import TrustDomain
 from control_plane.translate.access_log import HANDSHAKE_KEYS, REQUEST_KEYS
-from tests.unit.audit.lines import ACCESS, LISTENER, access, listener, outlier
+from tests.unit.audit.lines import ACCESS, LISTENER, access, checked, listener, outlier
 
 SOURCE = Source("gw-1", TrustDomain("luebeck.example"), "access.0000000000000000001.jsonl")
 
@@ -205,7 +205,21 @@ def test_a_circuit_that_would_have_opened_is_not_one_that_opened() -> None:
     assert "EJECT" in refused(outlier(action="EXPLODE"), "outlier")
 
 
-@given(st.binary(max_size=300), st.sampled_from(["access", "listener", "outlier"]))
+def test_what_checks_begin_to_find_is_recorded_and_the_same_again_is_not() -> None:
+    healthy = event("health", checked(add_healthy_event={"first_check": True}))
+    ejected = event("health", checked(eject_unhealthy_event={"failure_type": "NETWORK"}))
+    first = event("health", checked(health_check_failure_event={"failure_type": "NETWORK_TIMEOUT"}))
+
+    assert healthy.event_type is EventType.NODE_CHECKED
+    assert (healthy.decision, healthy.target_node) == ("allowed", "br-1@bremen.example")
+    assert healthy.resource == "orders@bremen.example"
+    assert (ejected.decision, ejected.reason) == ("failed", "network")
+    assert (first.decision, first.reason) == ("failed", "network_timeout")
+    assert parse("health", checked(), source=SOURCE, offset=0) is None
+    assert "object" in refused(checked(add_healthy_event=1), "health")
+
+
+@given(st.binary(max_size=300), st.sampled_from(["access", "listener", "outlier", "health"]))
 def test_no_line_whatever_raises(line: bytes, stream: str) -> None:
     parse(stream, line, source=SOURCE, offset=0)
 

@@ -158,3 +158,15 @@ def test_shared_resources_are_the_concatenation_of_their_parts() -> None:
     assert [host.name for host in routes.virtual_hosts] == ["export/stock", "export/z"]
     assert routes.name == "ingress"
     assert egress_routes(Tuning(), []).name == "egress"
+
+
+def test_checks_go_over_the_same_connections_and_prove_only_that_the_gateway_is_there() -> None:
+    planned = Import(ORDERS, (TARGET,), (LUEBECK,))
+    off = translate(planned, Tuning(), BREMEN).resources[0].body
+    on = translate(planned, Tuning(check_interval=5), BREMEN).resources[0].body
+
+    (check,) = cluster_pb2.Cluster.FromString(on).health_checks
+    assert not cluster_pb2.Cluster.FromString(off).health_checks
+    assert check.http_health_check.path == "/.well-known/proxenia-health"
+    assert (check.interval.seconds, check.no_traffic_interval.seconds) == (5, 5)
+    assert not check.HasField("transport_socket_match_criteria")

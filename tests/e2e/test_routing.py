@@ -1,0 +1,112 @@
+"""Two organisations whose gateways hold only what they use: checks, a drain, a circuit, late names."""
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from control_plane.app.demo.organisation import eventually
+from tests.e2e.conftest import room
+from tests.e2e.pair import WITHIN, Pair, pair
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+SETTINGS = {"PROXENIA_ON_DEMAND": "true", "PROXENIA_CHECK_SECONDS": "1", "PROXENIA_RATE_LIMITS": "enforced"}
+NODE = "luebeck-1@luebeck.example"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def partners() -> AsyncIterator[Pair]:
+    with room() as directory:
+        async with pair(directory, SETTINGS) as running:
+            yield running
+
+
+async def call(partners: Pair, host: str = "orders.luebeck.example") -> int:
+    url = f"http://127.0.0.1:{partners.novgorod.sites[0].egress}/"
+    async with (
+        aiohttp.ClientSession(timeout=WITHIN) as session,
+        session.get(url, headers={"host": host}) as answer,
+    ):
+        return answer.status
+
+
+async def answers(partners: Pair, status: int, host: str = "orders.luebeck.example") -> None:
+    async def so() -> bool:
+        return await call(partners, host) == status
+
+    await eventually(f"{host} to answer {status}", so)
+
+
+async def status(partners: Pair) -> tuple[str, str]:
+    node = await partners.novgorod.get(f"/federation/nodes/{NODE}")
+    return node["status"], node["status_reason"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_checks_are_in_the_audit_and_no_request_of_anybody(partners: Pair) -> None:
+    async def checked() -> bool:
+        page = await partners.novgorod.get("/audit/events", event_type="node_checked")
+        return any(one["target_node"] == NODE and one["decision"] == "allowed" for one in page["items"])
+
+    async def online() -> bool:
+        return await status(partners) == ("online", "answers")
+
+    await eventually("a check in the audit", checked)
+    await eventually("the node to be online", online)
+    requests = await partners.luebeck.get("/audit/events", limit="500")
+
+    assert "/.well-known/proxenia-health" not in str(requests["items"])
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_drained_node_gets_nothing_until_it_is_undrained(partners: Pair) -> None:
+    await partners.novgorod.post(f"/federation/nodes/{NODE}/drain", {"reason": "new disks"})
+    await answers(partners, 503)
+    drained = await partners.novgorod.get(f"/federation/nodes/{NODE}")
+    await partners.novgorod.post(f"/federation/nodes/{NODE}/undrain", {})
+    await answers(partners, 200)
+
+    assert drained["status"] in {"online", "degraded"}  # answers of a moment ago outweigh it
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_five_failures_open_the_circuit_which_is_seen_and_closes_again(partners: Pair) -> None:
+    async def is_now(state: str) -> bool:
+        shown = await partners.novgorod.get(f"/federation/nodes/{NODE}/circuit")
+        return bool(shown["state"] == state)
+
+    partners.upstream.failing, before = True, partners.upstream.requests
+    statuses = [await call(partners) for _ in range(7)]
+    reached = partners.upstream.requests - before
+    await eventually("an open circuit", lambda: is_now("open"), within=5)
+    partners.upstream.failing = False
+    await answers(partners, 200)
+    await eventually("a closed circuit", lambda: is_now("closed"), within=5)
+    metrics = await partners.novgorod.get("/federation/circuits")
+
+    assert statuses == [500] * 5 + [503] * 2
+    assert reached == 5
+    assert metrics["items"] == []
+    assert metrics["settings"] == []
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_name_that_comes_later_fails_at_once_before_and_works_after(partners: Pair) -> None:
+    assert partners.upstream.endpoint
+    address = {"host": partners.upstream.endpoint.host, "port": partners.upstream.endpoint.port}
+    later = {"name": "later", "organisation": "luebeck.example"}
+    host = "later.luebeck.example"
+
+    unknown = [await call(partners, host) for _ in range(3)]
+    await partners.luebeck.post("/federation/resources", later | {"upstreams": [address]})
+    grant = {"id": "later", "resource": "later", "subject": "novgorod.example"}
+    await partners.luebeck.post("/federation/grants", grant)
+    await partners.novgorod.post("/federation/resources", later)
+    await answers(partners, 200, host)
+    group = {"name": "later", "organisation": "novgorod.example", "members": ["luebeck.example"]}
+    await partners.novgorod.post("/federation/groups", group)
+    await answers(partners, 200, "later.novgorod.example")
+
+    assert unknown == [503] * 3
