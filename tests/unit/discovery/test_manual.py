@@ -1,5 +1,7 @@
 """What an operator may write into the file of nodes, and what is said of what they may not."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +46,16 @@ NODE = Candidate(
 @pytest.mark.parametrize(("text", "name"), [(YAML, "nodes.yaml"), (TOML, "nodes.toml")])
 def test_both_forms_say_the_same(text: str, name: str) -> None:
     assert parse(text.encode(), name).candidates == (NODE,)
+
+
+def test_the_documents_example_is_one() -> None:
+    document = (Path(__file__).parents[3] / "docs" / "sources.md").read_text(encoding="utf-8")
+    example = document.partition("```yaml\n")[2].partition("```")[0]
+
+    (node,) = parse(example.encode(), "nodes.yaml").candidates
+
+    assert node.endpoints == (RawEndpoint("192.0.2.7", 8443), RawEndpoint("2001:db8::7", 8443))
+    assert node.metadata == (("rack", "r7"),)
 
 
 def test_no_nodes_have_to_be_said() -> None:
