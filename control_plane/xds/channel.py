@@ -12,7 +12,7 @@ from itertools import chain
 
 from control_plane.model.delivery import Refusal
 from control_plane.xds.frames import Response
-from control_plane.xds.lazy import MAX_EMPTY
+from control_plane.xds.lazy import OnDemand
 from control_plane.xds.order import DEFAULT_TO_ALL
 from control_plane.xds.refusals import clean, judge
 from control_plane.xds.subscription import ProtocolError, Subscription
@@ -40,7 +40,7 @@ class Channel:
     """The state of one type; ``upserts`` and ``removals`` say what to send next."""
 
     __slots__ = (
-        "_empty",
+        "_demand",
         "_missing",
         "_removed_to",
         "_serial",
@@ -65,7 +65,7 @@ class Channel:
         self.asked = Subscription(
             defaults_to_all=type_url in DEFAULT_TO_ALL, lazy=lazy.covers if lazy else None
         )
-        self._empty: set[str] = set()  # names that were answered with nothing
+        self._demand = OnDemand(lazy)
         self.opened_at = 0  # everything that changed later was or will be sent on this stream
         self.position = shelf.revision  # what changed up to here was sent
         self.stirred = True  # there may be something to send that is not a change
@@ -165,8 +165,8 @@ class Channel:
         missing.clear()
         self._removed_to = max(limit, self._removed_to)
         names = tuple(n for n in gone if self.asked.wants(n) and self.shelf.get(n) is None)
-        emptied = tuple(self._emptied(name) for name in names if self._is_lazy(name))
-        names = tuple(name for name in names if not self._is_lazy(name))
+        emptied = tuple(self._demand.nothing(name) for name in names if self._demand.covers(name))
+        names = tuple(name for name in names if not self._demand.covers(name))
         return self._send(emptied, names, limit) if names or emptied else None
 
     def pending(self) -> tuple[Entry, ...]:
@@ -213,8 +213,8 @@ class Channel:
         versions = self.shelf.versions()
         same = bool(names) and held == versions  # nothing happened meanwhile: told in one comparison
         for name in [n for n in names if n not in versions or not (same or held.get(n) == versions[n])]:
-            if name not in versions and self._is_lazy(name):
-                if name not in held or held[name] != self._nothing(name).version:
+            if name not in versions and self._demand.covers(name):
+                if name not in held or held[name] != self._demand.version(name):
                     self.owed[name] = None
                 continue
             # What the gateway has and should not have is taken back in its turn; the rest is answered now.
@@ -248,8 +248,8 @@ class Channel:
         absent = []
         for name in self.owed:
             entry = self.shelf.get(name)
-            if entry is None and self._may_be_empty(name):
-                chosen[name] = self._emptied(name)
+            if entry is None and self._demand.has_room(name):
+                chosen[name] = self._demand.nothing(name)
             elif entry is None:
                 absent.append(name)
             elif not self._is_refused(entry):
@@ -260,22 +260,6 @@ class Channel:
         if 2 * len(chosen) > len(self.shelf) and self.asked.lazy is None:
             return tuple(e for e in self.shelf.since(0) if e.name in chosen), tuple(absent)
         return tuple(chosen[name] for name in sorted(chosen)), tuple(absent)
-
-    def _is_lazy(self, name: str) -> bool:
-        return self.asked.lazy is not None and self.asked.lazy(name)
-
-    def _may_be_empty(self, name: str) -> bool:
-        return self._is_lazy(name) and (name in self._empty or len(self._empty) < MAX_EMPTY)
-
-    def _emptied(self, name: str) -> Entry:
-        """Nothing, for a name that was asked for on demand: its requests fail at once."""
-        self._empty.add(name)
-        return self._nothing(name)
-
-    def _nothing(self, name: str) -> Entry:
-        if self.shelf.lazy is None:
-            raise ValueError(f"expected a name that is asked for on demand, got {name!r}")
-        return self.shelf.lazy.entry(name)
 
     def _base(self, entries: tuple[Entry, ...]) -> int:
         """Name the step before the oldest of ``entries``: nothing up to it is still to be sent."""

@@ -26,6 +26,34 @@ class Lazy:
         """Whether ``name`` has to be asked for."""
         return name.startswith(self.prefix)
 
-    def entry(self, name: str) -> Entry:
-        """Nothing, under this name."""
-        return entry_of(self.empty(name), 0)
+
+class OnDemand:
+    """What one stream asked for by name; ``lazy`` None means that nothing has to be."""
+
+    __slots__ = ("_empty", "_lazy")
+
+    def __init__(self, lazy: Lazy | None) -> None:
+        self._lazy = lazy
+        self._empty: set[str] = set()  # names that were answered with nothing
+
+    def covers(self, name: str) -> bool:
+        """Whether ``name`` has to be asked for."""
+        return self._lazy is not None and self._lazy.covers(name)
+
+    def has_room(self, name: str) -> bool:
+        """Whether nothing may be sent for this name."""
+        return self.covers(name) and (name in self._empty or len(self._empty) < MAX_EMPTY)
+
+    def nothing(self, name: str) -> Entry:
+        """What stands for nothing, under this name: requests to it fail at once."""
+        self._empty.add(name)
+        return entry_of(self._resource(name), 0)
+
+    def version(self, name: str) -> str:
+        """The version of ``nothing``."""
+        return self._resource(name).version
+
+    def _resource(self, name: str) -> XdsResource:
+        if self._lazy is None:
+            raise ValueError(f"expected a name that is asked for on demand, got {name!r}")
+        return self._lazy.empty(name)
