@@ -12,7 +12,7 @@ from control_plane.model.problem import Problem
 from control_plane.ports.audit import AuditStore
 from control_plane.ports.audit_use import AuditStatistics
 from control_plane.ports.certificates import Expiries, Rotations
-from control_plane.ports.deliveries import DeliveryLog
+from control_plane.ports.deliveries import DeliveryLog, Streams
 from control_plane.ports.discovery import Sources
 from control_plane.ports.explain import Judging
 from control_plane.ports.fitness import Fitness
@@ -87,6 +87,7 @@ class Dependencies:
     isolation: IsolationCheck | None = None
     verifying: Verifying | None = None
     fitness: Fitness | None = None  # None: nothing is seen of nodes
+    streams: Streams | None = None
     judging: Judging | None = None
     history: History | None = None
     now: Callable[[], datetime] = _now

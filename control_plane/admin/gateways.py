@@ -20,7 +20,7 @@ from control_plane.ports.deliveries import GatewayState
 GATEWAYS = f"{API}/federation/gateways"
 DELIVERIES = GATEWAYS + "/{id}/deliveries"
 
-_WORDS = {
+WORDS = {
     CLUSTER: "clusters",
     ENDPOINTS: "endpoints",
     LISTENER: "listeners",
@@ -84,7 +84,7 @@ def deliveries_view(state: GatewayState) -> GatewayDeliveries:
 
 def _delivery_view(delivery: Delivery) -> DeliveryView:
     return DeliveryView(
-        type=_WORDS.get(delivery.type_url, delivery.type_url),
+        type=WORDS.get(delivery.type_url, delivery.type_url),
         type_url=delivery.type_url,
         wanted=delivery.wanted,
         in_flight=delivery.in_flight,

@@ -70,6 +70,7 @@ class Parts:
     discovery: Discovery
     rotating: Rotating | None  # None where our anchors are handed in
     fitness: FitnessWatch
+    gateways: Gateways
     audit_log: AuditLogParts
 
     @classmethod
@@ -99,6 +100,7 @@ class Parts:
                 anchors,
                 fitness,
             ),
+            gateways=Gateways(database.deliveries, replica=socket.gethostname()),
             audit_log=audit_log,
         )
 
@@ -125,7 +127,7 @@ class Parts:
         receiver = Receiver(self.database.audit, own=settings.trust_domain, clock=utc_now, stored=seen)
         return Server(
             self.board,
-            Gateways(self.database.deliveries, replica=socket.gethostname()),
+            self.gateways,
             listen=Listen(
                 settings.run_dir / "xds.sock",
                 settings.xds_listen,
@@ -178,6 +180,7 @@ class Parts:
             audits=self.partnership.audits if self.partnership else None,
             discovery=self.discovery.parts,
             history=self.database.history,
+            streams=self.gateways,
             judging=Judge(self.federator.world, self.federator.exports),
             isolation=Isolation(
                 own=self.settings.trust_domain, overlay=self.loop.overlay, busy=asyncio.Lock()

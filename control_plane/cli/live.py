@@ -13,6 +13,12 @@ from typing import Any
 import click
 
 _SECONDS = 5.0
+_DUMPS = {  # of Envoy's admin interface: what it dumps, and where the name stands
+    "clusters": ("dynamic_active_clusters", "cluster"),
+    "listeners": ("dynamic_listeners", "listener"),
+    "routes": ("dynamic_route_configs", "route_config"),
+    "secrets": ("dynamic_active_secrets", ""),
+}
 _MOST = 64  # clusters that are told of
 
 
@@ -58,6 +64,20 @@ def living(state_dir: Path, route: str) -> dict[str, Any]:
     wanted = {f"to/{name}.{organisation}", f"local/{name}"}
     chosen = [each for each in statuses if not route or each.get("name") in wanted]
     return {"gateway": found[0].name, "clusters": [_cluster(each) for each in chosen[:_MOST]]}
+
+
+def versions(directory: Path) -> dict[str, dict[str, str]]:
+    """The versions of what Envoy has, by kind and name; of endpoints it tells none."""
+    found: dict[str, dict[str, str]] = {}
+    for kind, (resource, inner) in _DUMPS.items():
+        entries = read(directory, f"/config_dump?resource={resource}").get("configs", [])
+        found[kind] = {}
+        for entry in entries:
+            state = entry.get("active_state", entry) if kind == "listeners" else entry
+            name = state.get(inner, entry).get("name", "") if inner else entry.get("name", "")
+            if state.get("version_info"):
+                found[kind][name] = state["version_info"]
+    return found
 
 
 def _cluster(status: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from control_plane.cli.bundles import bundle
 from control_plane.cli.certificates import cert
 from control_plane.cli.check import check
 from control_plane.cli.circuits import circuit
+from control_plane.cli.diff import diff
 from control_plane.cli.discovery import discover
 from control_plane.cli.explain import authorize, explain
 from control_plane.cli.gateways import gateway
@@ -73,6 +74,6 @@ for _command in (
     *(invite, join, partner),
     *(apply, discover, node, circuit, resource, group, grant, agreement),
     *(bundle, cert, audit, token, version),
-    *(history, rollback),
+    *(diff, history, rollback),
 ):
     main.add_command(_command)

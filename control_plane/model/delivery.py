@@ -1,6 +1,7 @@
 """What one gateway did with what it was sent. Acknowledged is not sent."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +24,23 @@ class Delivery:
     acknowledged: int
     refused: tuple[Refusal, ...] = field(default=())
     revision: int = 0  # the table revision that everything acknowledged covers
+
+
+class Progress(StrEnum):
+    """How far one resource got on its way to a gateway."""
+
+    WAITING = "waiting"
+    IN_FLIGHT = "in_flight"
+    REFUSED = "refused"
+    ACKNOWLEDGED = "acknowledged"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One resource that a gateway should have in this version; ``detail`` is Envoy's, of a refusal."""
+
+    type_url: str
+    name: str
+    version: str
+    progress: Progress
+    detail: str = ""

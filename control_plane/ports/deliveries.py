@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from control_plane.model.delivery import Delivery
+from control_plane.model.delivery import Delivery, Difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,13 @@ class GatewayState:
     deliveries: tuple[Delivery, ...]
     replica: str
     at: datetime
+
+
+class Streams(Protocol):
+    """The streams of this replica; answers from memory."""
+
+    def differences(self, gateway: str) -> tuple[Difference, ...] | None:
+        """Every resource that this gateway should have; None when it is not connected here."""
 
 
 class DeliveryLog(Protocol):

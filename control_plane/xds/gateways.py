@@ -7,7 +7,7 @@ from typing import Protocol
 
 import structlog
 
-from control_plane.model.delivery import Delivery
+from control_plane.model.delivery import Delivery, Difference
 from control_plane.ports.deliveries import DeliveryLog, GatewayState
 from control_plane.ports.errors import UnavailableError
 
@@ -25,6 +25,9 @@ class Connected(Protocol):
 
     def doubts(self) -> Mapping[str, frozenset[str]]:
         """What the gateway may have applied and will not list, by type."""
+
+    def differences(self) -> tuple[Difference, ...]:
+        """How far each resource got."""
 
     def replace(self) -> None:
         """End, because the gateway opened another stream."""
@@ -62,6 +65,11 @@ class Gateways:
     def connected(self) -> tuple[str, ...]:
         """Ids of the gateways that this replica serves."""
         return tuple(sorted(self._streams))
+
+    def differences(self, gateway: str) -> tuple[Difference, ...] | None:
+        """Every resource that this gateway should have (ports.deliveries.Streams)."""
+        stream = self._streams.get(gateway)
+        return None if stream is None else stream.differences()
 
     def enter(self, gateway: str, stream: Connected) -> Mapping[str, frozenset[str]]:
         """Take a gateway's stream, in place of the one that it had; what that one left in doubt."""

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 
-from control_plane.model.delivery import Delivery
+from control_plane.model.delivery import Delivery, Difference
 from control_plane.xds.channel import WINDOW, Channel
+from control_plane.xds.differences import differences
 from control_plane.xds.figures import Figures
 from control_plane.xds.frames import Response
 from control_plane.xds.order import CHILD, PARENT, PUSH, REMOVE
@@ -112,6 +113,10 @@ class Session:
         """Name what the gateway may have applied and will not list when it comes back."""
         found = {type_url: channel.doubts for type_url, channel in self._channels.items()}
         return self._doubts | {type_url: names for type_url, names in found.items() if names}
+
+    def differences(self) -> tuple[Difference, ...]:
+        """Report each resource that was asked for."""
+        return differences(self._channels.values())
 
     def _open(self, request: DeltaDiscoveryRequest) -> None:
         type_url = request.type_url

@@ -10,7 +10,7 @@ import structlog
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 from google.protobuf.message import DecodeError
 
-from control_plane.model.delivery import Delivery
+from control_plane.model.delivery import Delivery, Difference
 from control_plane.xds.board import Board
 from control_plane.xds.channel import BehindError
 from control_plane.xds.gateways import Gateways
@@ -93,6 +93,10 @@ class Stream:
     def doubts(self) -> Doubts:
         """What the gateway may have applied and will not list (gateways.Connected)."""
         return self._session.doubts()
+
+    def differences(self) -> tuple[Difference, ...]:
+        """How far each resource got (gateways.Connected)."""
+        return self._session.differences()
 
     def replace(self) -> None:
         """End in favour of another stream of this gateway (gateways.Connected)."""

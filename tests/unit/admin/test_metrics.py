@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from control_plane.admin.gateways import _WORDS
+from control_plane.admin.gateways import WORDS
 from control_plane.model.delivery import Delivery, Refusal
 from control_plane.model.problem import Problem
 from control_plane.ports.deliveries import GatewayState
@@ -13,7 +13,7 @@ NOW = datetime(2026, 3, 4, tzinfo=UTC)
 
 def gateway(name: str, *, connected: bool = True, refused: int = 0) -> GatewayState:
     refusals = tuple(Refusal(f"cluster {number}", "1", "bad", 0.0) for number in range(refused))
-    deliveries = tuple(Delivery(url, 5, 1, 4 - refused, refusals) for url in _WORDS)
+    deliveries = tuple(Delivery(url, 5, 1, 4 - refused, refusals) for url in WORDS)
     return GatewayState(gateway=name, connected=connected, deliveries=deliveries, replica="one", at=NOW)
 
 

@@ -24,6 +24,7 @@ from control_plane.admin.tokens import Role, TokenFile, new_token
 from control_plane.model.authorization import Answer as Verdict
 from control_plane.model.authorization import Asked
 from control_plane.model.change import Kind
+from control_plane.model.delivery import Difference
 from control_plane.model.explanation import Explanation, Facts, Question
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import Problem
@@ -58,6 +59,16 @@ class FakeOverview:
 
     def admission(self, node_key: str) -> Problem | None:
         return self.refused.get(node_key)
+
+
+@dataclass
+class FakeStreams:
+    """Implements ports.deliveries.Streams with what a test puts in."""
+
+    of: dict[str, tuple[Difference, ...]] = field(default_factory=dict)
+
+    def differences(self, gateway: str) -> tuple[Difference, ...] | None:
+        return self.of.get(gateway)
 
 
 @dataclass
@@ -107,6 +118,7 @@ class World:
     anchors: tuple[str, ...] = ("our anchor",)
     fitness: FakeFitness = field(default_factory=FakeFitness)
     judging: Core = field(default_factory=Core)
+    streams: FakeStreams = field(default_factory=FakeStreams)
     database: Database | None = None  # instead of the fakes
     serving: Serving | None = None
     session: aiohttp.ClientSession | None = None
@@ -145,6 +157,7 @@ class World:
                 conflicts=lambda: self.conflicts,
             ),
             judging=self.judging,
+            streams=self.streams,
             history=self.database.history if self.database else FakeHistory(self.objects),
         )
 

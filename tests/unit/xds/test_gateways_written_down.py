@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from control_plane.model.delivery import Delivery
+from control_plane.model.delivery import Delivery, Difference, Progress
 from control_plane.model.xds import CLUSTER
 from control_plane.ports.deliveries import GatewayState
 from control_plane.ports.errors import UnavailableError
@@ -47,6 +47,11 @@ class Stream:
 
     def deliveries(self) -> tuple[Delivery, ...]:
         return (Delivery(CLUSTER, wanted=9, in_flight=0, acknowledged=self.acknowledged),)
+
+    def differences(self) -> tuple[Difference, ...]:
+        return tuple(
+            Difference(CLUSTER, f"c{n}", "v", Progress.ACKNOWLEDGED) for n in range(self.acknowledged)
+        )
 
     def replace(self) -> None:
         self.replaced = True
