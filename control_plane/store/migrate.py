@@ -11,7 +11,7 @@ import asyncpg
 
 from control_plane.store.errors import UnusableDatabaseError
 from control_plane.store.pool import ACQUIRE_TIMEOUT, check_server, mapped
-from control_plane.store.rights import grant, granted
+from control_plane.store.rights import expect, grant, granted
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK = 0x70726F78656E6961  # "proxenia": the key of the advisory lock
@@ -37,6 +37,8 @@ async def migrate(dsn: str, *, owner: str = "") -> None:
             if not is_newest or (login and not await granted(connection, login)):
                 await connection.execute(f"SET lock_timeout = '{_WAIT}'")
                 await connection.execute("SELECT pg_advisory_lock($1)", LOCK)  # ends with the connection
+                if login:
+                    await expect(connection, login)
                 await _upgrade(connection, owner or dsn)
                 if login:
                     await grant(connection, login)

@@ -38,6 +38,19 @@ async def granted(connection: asyncpg.Connection, login: str) -> bool:
     )
 
 
+async def expect(connection: asyncpg.Connection, login: str) -> None:
+    """Let ``login`` use what the owner makes from now on at once: others work while the schema is made.
+
+    What it must not do with records is taken away again as soon as they are there (``grant``).
+    """
+    role, owner = await connection.fetchrow("SELECT quote_ident($1), quote_ident(current_user)", login)
+    if role != owner:
+        await connection.execute(
+            f"ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}"
+        )
+        await connection.execute(f"ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO {role}")
+
+
 async def grant(connection: asyncpg.Connection, login: str) -> None:
     """Give ``login`` the rights that the application needs, as the owner of everything."""
     async with connection.transaction():
@@ -54,6 +67,8 @@ async def grant(connection: asyncpg.Connection, login: str) -> None:
             f"REVOKE ALL ON {of_others} FROM {role}",
             f"GRANT SELECT, INSERT ON {', '.join(RECORDS)} TO {role}",
             f"GRANT SELECT ON {', '.join(READ_ONLY)} TO {role}",
+            # From here on, partitions are what the owner makes: nobody touches them but through their table.
+            f"ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM {role}",
             *(f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC" for name in FUNCTIONS),
             *(f"GRANT EXECUTE ON FUNCTION {name} TO {role}" for name in FUNCTIONS),
         ):
