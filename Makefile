@@ -8,7 +8,7 @@ export VENV ?= .venv
 export PYTHON ?=
 BIN = $(VENV)/bin
 # Debian packages that tests need; installed when root. Without them, what needs them says so and is skipped.
-TEST_PACKAGES ?= bind9 avahi-daemon dbus iproute2 prometheus
+TEST_PACKAGES ?= bind9 avahi-daemon dbus iproute2 prometheus chromium
 
 .PHONY: help demo test check lint types imports shape bench stubs lock clean
 

@@ -24,7 +24,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     try:
         answer = await handler(request)
     except Exception as error:  # noqa: BLE001 - the outermost place; what is not known is logged in full
-        refusal = _refusal(error)
+        refusal = refusal_of(error)
         if refusal.code == "internal_error":
             _log.exception("a request of the admin API failed", request_id=request[REQUEST_ID])
         answer = response(refusal)
@@ -45,7 +45,8 @@ _KNOWN: dict[type[Exception], Refusal] = {
 }
 
 
-def _refusal(error: Exception) -> Refusal:
+def refusal_of(error: Exception) -> Refusal:
+    """What a client is told of ``error``; ``internal_error`` for what nobody foresaw."""
     match error:
         case ApiError():
             return error.refusal

@@ -36,6 +36,8 @@ from control_plane.admin import (
     steering,
 )
 from control_plane.admin.answers import answer_errors
+from control_plane.admin.dashboard import links
+from control_plane.admin.dashboard.serve import Dashboard
 from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.dispatch import access_of, add_routes
 from control_plane.admin.guard import guard
@@ -74,6 +76,7 @@ _ROUTES: tuple[Route, ...] = (
     *audit_verify.ROUTES,
     *reconciliations.ROUTES,
     *audit_heads.ROUTES,
+    *links.ROUTES,
 )
 ROUTES = (*_ROUTES, openapi_route(_ROUTES))
 
@@ -82,4 +85,5 @@ def create_app(deps: Dependencies) -> web.Application:
     """The application; serve it with ``serve_admin``, which sets the limits of its connections."""
     app = web.Application(middlewares=[answer_errors, guard(access_of(ROUTES), deps.tokens)])
     add_routes(app, ROUTES, deps)
+    Dashboard(deps, ROUTES).add_to(app)
     return app

@@ -43,6 +43,11 @@ REQUEST: dict[str, Code] = {
     "body_too_slow": Code(408, "The body did not arrive in time", "send it faster, or in smaller parts"),
     "already_exists": Code(409, "It exists already", "change the one that exists, or choose another name"),
     "changed_meanwhile": Code(409, "Somebody else changed it at the same time", _READ_AGAIN),
+    "dashboard_off": Code(
+        409,
+        "Browsers do not reach the dashboard",
+        "start the control plane with --admin-listen 127.0.0.1:<port>",
+    ),
     "peering_off": Code(
         409, "This control plane does not speak with partners", "start it with --peering-listen"
     ),

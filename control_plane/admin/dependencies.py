@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from control_plane.admin.dashboard.sessions import Sessions
 from control_plane.admin.node_ids import NodeIds
 from control_plane.admin.tokens import TokenFile
 from control_plane.model.change import Kind
@@ -90,5 +91,7 @@ class Dependencies:
     streams: Streams | None = None
     judging: Judging | None = None
     history: History | None = None
+    address: str = ""  # host:port where browsers reach the dashboard; empty: they do not
     now: Callable[[], datetime] = _now
     node_ids: NodeIds = field(default_factory=NodeIds)
+    sessions: Sessions = field(default_factory=Sessions)

@@ -66,12 +66,14 @@ def _endpoint(route: Route, deps: Dependencies) -> Endpoint:
     answers: TypeAdapter[Any] | None = None if operation.answers is None else TypeAdapter(operation.answers)
 
     async def answer(request: web.Request) -> web.StreamResponse:
+        caller = request.get(CALLER, _ANYBODY)
         call = Call(
             deps=deps,
-            actor=request.get(CALLER, _ANYBODY).name,
+            actor=caller.name,
             request_id=request[REQUEST_ID],
             path=dict(request.match_info),
             if_match=_if_match(request),
+            role=caller.role,
         )
         given = await read_input(request, operation, takes)
         try:

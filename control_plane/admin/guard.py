@@ -39,14 +39,14 @@ def guard(access: Access, tokens: TokenFile) -> Middleware:
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if hdrs.ORIGIN in request.headers:
-            # A browser sends it for every page's cross-site call; no page of ours exists.
-            raise ApiError("cross_origin", f"expected no Origin, got {shown(request.headers[hdrs.ORIGIN])}")
+        _check_origin(request)
         local = _unix_socket(request)
         if local is None:
             _check_host(request)
         needed = access.needed(request)
-        if local is not None:
+        if is_page(request.path):
+            pass  # pages know their reader by a session, and show nothing else to others than the way in
+        elif local is not None:
             request[CALLER] = Holder(_user_of(local), Role.ADMIN)
         elif needed is not None:
             request[CALLER] = _authenticate(request, tokens, needed)
@@ -55,6 +55,22 @@ def guard(access: Access, tokens: TokenFile) -> Middleware:
         return await handler(request)
 
     return check
+
+
+def is_page(path: str) -> bool:
+    """Whether ``path`` is the dashboard's."""
+    return path in {"/", "/ui"} or path.startswith("/ui/")
+
+
+def _check_origin(request: web.Request) -> None:
+    """A browser sends the origin with every call of a page's: only the dashboard calls, and only itself."""
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin is None:
+        return
+    if not is_page(request.path):
+        raise ApiError("cross_origin", f"expected no Origin, got {shown(origin)}")
+    if origin != f"http://{request.headers.get(hdrs.HOST, '')}":
+        raise ApiError("cross_origin", f"expected a page of this dashboard, got {shown(origin)}")
 
 
 def _unix_socket(request: web.Request) -> socket.socket | None:

@@ -69,6 +69,7 @@ class Call:
     request_id: str
     path: Mapping[str, str]
     if_match: int | None = None
+    role: Role = Role.VIEWER  # of the actor
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,6 +173,7 @@ class Parts:
             counts=self.federator.counts,
             waiting=self.waiting,
             verifying=Verifier(self.audit_log.verification),
+            address=self.settings.admin_listen,
             expiries=watch(self.settings, self.authority, self.database),
             statistics=self.database.statistics,
             rotations=self.rotating,

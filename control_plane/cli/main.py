@@ -16,6 +16,7 @@ from control_plane.cli.bundles import bundle
 from control_plane.cli.certificates import cert
 from control_plane.cli.check import check
 from control_plane.cli.circuits import circuit
+from control_plane.cli.dashboard import dashboard
 from control_plane.cli.diff import diff
 from control_plane.cli.discovery import discover
 from control_plane.cli.explain import authorize, explain
@@ -73,7 +74,7 @@ for _command in (
     *(up, serve, gateway, demo, status, check, explain, authorize),
     *(invite, join, partner),
     *(apply, discover, node, circuit, resource, group, grant, agreement),
-    *(bundle, cert, audit, token, version),
+    *(bundle, cert, audit, dashboard, token, version),
     *(diff, history, rollback),
 ):
     main.add_command(_command)

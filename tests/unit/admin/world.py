@@ -140,6 +140,7 @@ class World:
             anchors=lambda: self.anchors,
             counts=lambda: {Kind.NODE: 2},
             waiting=lambda: self.waiting,
+            address="127.0.0.1:9900",
             expiries=self.expiries,
             statistics=self.database.statistics if self.database else FakeStatistics(self.audit),
             rotations=self.rotations,
