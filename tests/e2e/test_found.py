@@ -87,7 +87,7 @@ async def test_a_gateway_that_registers_itself_in_consul_is_found_there_and_call
         # Each has to know the other's gateway: an ingress lets in whom it knows.
         where = {"PROXENIA_CONSUL_ADDRESS": consul.address}
         first, second = ({**where, "PROXENIA_CONSUL_REGISTER": way} for way in ("tcp", "ttl"))
-        async with partners(directory, first, second) as (_, calling):
+        async with partners(directory, first, second) as (offering, calling):
             found = await eventually("the node to be found", lambda: known(calling), within=30)
             # Its resource can be added because a source sees a node; nobody entered one.
             await calling.post(
@@ -102,6 +102,9 @@ async def test_a_gateway_that_registers_itself_in_consul_is_found_there_and_call
             assert await status_of_a_request(calling) == 200
             await consul.start()
             await asyncio.sleep(1)
+            events = (await offering.get("/audit/events", limit="200"))["items"]
+            # Consul's connections, which say nothing, are no failed handshakes.
+            assert not [event for event in events if event["event_type"] == "handshake_failed"]
 
         assert consul.own.instances == {}
 
