@@ -5,6 +5,7 @@ from aiohttp import web
 from control_plane.admin import (
     agreements,
     audit_events,
+    audit_export,
     audit_heads,
     audit_statistics,
     audit_verify,
@@ -72,6 +73,7 @@ _ROUTES: tuple[Route, ...] = (
     *expiry.ROUTES,
     *metrics.ROUTES,
     *audit_events.ROUTES,
+    *audit_export.ROUTES,
     *audit_statistics.ROUTES,
     *audit_verify.ROUTES,
     *reconciliations.ROUTES,

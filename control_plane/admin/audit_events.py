@@ -1,6 +1,6 @@
 """What happened: the audit, newest first."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
@@ -28,8 +28,8 @@ MAX_FILTER = 2048  # characters; a SPIFFE id is no longer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditFilter:
-    """Which events: filters are joined by and, empty ones do not filter; ``after`` is a page's ``next``."""
+class Filters:
+    """Which events: filters are joined by and, empty ones do not filter."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -44,23 +44,19 @@ class AuditFilter:
     node: str = ""
     since: Moment | None = None
     until: Moment | None = None
-    after: str = ""
-    limit: int = 100
 
     def __post_init__(self) -> None:
-        if not 1 <= self.limit <= MAX_PAGE:
-            raise InvalidValueError(
-                "bad_parameter", f"expected a limit from 1 to {MAX_PAGE}, got {self.limit}"
-            )
         for text in (getattr(self, name) for name in _TEXTS):
             if len(text) > MAX_FILTER or not text.isprintable():
                 raise InvalidValueError(
                     "bad_parameter", f"expected printable text to look for, got {shown(text)}"
                 )
-        _check_cursor(self.after)
+        for moment in (self.since, self.until):
+            if moment is not None and moment.tzinfo is None:
+                raise InvalidValueError("bad_parameter", f"expected a time with its zone, got {moment}")
 
     def query(self) -> AuditQuery:
-        """The question to the store: one row more than asked for tells whether there is a next page."""
+        """The question to the store."""
         return AuditQuery(
             correlation_id=self.correlation_id,
             principal=self.principal,
@@ -73,9 +69,27 @@ class AuditFilter:
             node=self.node,
             since=self.since,
             until=self.until,
-            after=self.after,
-            limit=self.limit + 1,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter(Filters):
+    """Which page of them; ``after`` is a page's ``next``."""
+
+    after: str = ""
+    limit: int = 100
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.limit <= MAX_PAGE:
+            raise InvalidValueError(
+                "bad_parameter", f"expected a limit from 1 to {MAX_PAGE}, got {self.limit}"
+            )
+        Filters.__post_init__(self)
+        _check_cursor(self.after)
+
+    def page(self) -> AuditQuery:
+        """The question to the store: one row more than asked for tells whether there is a next page."""
+        return replace(self.query(), after=self.after, limit=self.limit + 1)
 
 
 def _cursor(event: AuditEvent) -> str:
@@ -95,7 +109,7 @@ def _check_cursor(text: str) -> None:
 
 
 async def _page(call: Call, wanted: AuditFilter) -> Reply:
-    found = await call.deps.audit.query(wanted.query())
+    found = await call.deps.audit.query(wanted.page())
     page = tuple(found[: wanted.limit])
     return Reply(Page(page, _cursor(page[-1]) if len(found) > len(page) else None))
 

@@ -11,7 +11,7 @@ from control_plane.model.change import Kind
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import Problem
 from control_plane.ports.audit import AuditStore
-from control_plane.ports.audit_use import AuditStatistics
+from control_plane.ports.audit_use import AuditFollowing, AuditStatistics
 from control_plane.ports.certificates import Expiries, Rotations
 from control_plane.ports.deliveries import DeliveryLog, Streams
 from control_plane.ports.discovery import Sources
@@ -81,6 +81,7 @@ class Dependencies:
     waiting: Callable[[], tuple[str, ...]]
     expiries: Expiries
     statistics: AuditStatistics
+    following: AuditFollowing
     rotations: Rotations | None = None
     peering: PeeringParts | None = None  # None: no peering endpoint is set
     audits: AuditParts | None = None  # None, too

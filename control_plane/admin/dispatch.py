@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -108,6 +108,9 @@ def _response(
         headers[hdrs.LOCATION] = reply.location
     if answers is None:
         return web.Response(status=status, headers=headers)
+    if isinstance(reply.value, AsyncIterable):
+        stream = reply.value  # sent piece by piece, as fast as it is read
+        return web.Response(status=status, body=stream, content_type=operation.produces, headers=headers)
     if operation.produces != JSON:
         text = str(reply.value)
         return web.Response(status=status, text=text, content_type=operation.produces, headers=headers)

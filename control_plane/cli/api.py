@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from ipaddress import ip_address
@@ -19,6 +19,7 @@ _WITHIN = 10.0  # seconds
 _BULK_WITHIN = 120.0
 _TRIAL_WITHIN = 100.0
 _COMPARED_WITHIN = 620.0
+_NEWS_WITHIN = 40.0
 
 Document = dict[str, Any]
 
@@ -68,6 +69,27 @@ class Api:
         """Let the control plane compare its audit with a partner's, which may take minutes."""
         body = json.dumps(document).encode()
         return self._call("POST", path, body, "application/json", within=_COMPARED_WITHIN)
+
+    def wait(self, path: str, query: Mapping[str, object]) -> Document:
+        """Ask a question that is answered when there is news."""
+        return self._call("GET", f"{path}?{urlencode(query)}", within=_NEWS_WITHIN)
+
+    def lines(self, path: str, document: Mapping[str, object]) -> Iterator[bytes]:
+        """The lines of a long answer, as they come; Fault when it breaks off."""
+        headers = {"Accept": JSON_LINES, "Content-Type": "application/json"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        connection = self._connection(_COMPARED_WITHIN)
+        try:
+            connection.request("POST", path, json.dumps(document).encode(), headers)
+            response = connection.getresponse()
+            if response.status >= 400:  # noqa: PLR2004 - RFC 9110: errors begin here
+                _document(response, response.read())
+            yield from response
+        except (OSError, HTTPException) as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
 
     def send_lines(self, path: str, lines: bytes) -> Document:
         """Load many objects."""

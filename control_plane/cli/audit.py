@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from control_plane.cli.api import path_of
+from control_plane.cli.audit_export import export, tail, verify_export
 from control_plane.cli.audit_heads import accept_log, heads
 from control_plane.cli.audit_statistics import statistics
 from control_plane.cli.options import Place, output_option, pass_place, show_list
@@ -20,6 +21,9 @@ def audit() -> None:
 
 
 audit.add_command(statistics)
+audit.add_command(tail)
+audit.add_command(export)
+audit.add_command(verify_export)
 audit.add_command(reconcile)
 audit.add_command(heads)
 audit.add_command(accept_log)

@@ -60,8 +60,9 @@ _NO_HASH = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
 class PostgresFollowing:
     """Implements ports.audit_use.AuditFollowing."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, gap: int = GAP) -> None:
         self._pool = pool
+        self._gap = gap
 
     async def end(self) -> int:
         """How many rows are sealed."""
@@ -111,7 +112,7 @@ class PostgresFollowing:
     async def _part(self, numbers: Sequence[int], at: int) -> tuple[Begin, int, bytes]:
         """From the head before the first number to a head behind those that follow closely."""
         last = at
-        while last + 1 < len(numbers) and numbers[last + 1] - numbers[last] <= GAP:
+        while last + 1 < len(numbers) and numbers[last + 1] - numbers[last] <= self._gap:
             last += 1
         async with self._pool.connection() as connection:
             before = await connection.fetch(_BEFORE, numbers[at])

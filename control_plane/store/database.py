@@ -8,6 +8,7 @@ import structlog
 
 from control_plane.ports.audit_log import Sign
 from control_plane.store.audit import PostgresAudit
+from control_plane.store.audit_following import PostgresFollowing
 from control_plane.store.audit_log import PostgresAuditLog
 from control_plane.store.audit_reader import PostgresLogReader
 from control_plane.store.audit_statistics import PostgresStatistics
@@ -57,6 +58,7 @@ class Database:
         self.bundle_states = PostgresBundleStates(self._pool)
         self.sources = PostgresSources(self._pool)
         self.singleton = PostgresSingleton(dsn)
+        self.following = PostgresFollowing(self._pool)
         self.statistics = PostgresStatistics(self._pool)
         self.crossings = PostgresCrossings(self._pool)
         self.own_heads = PostgresOwnHeads(self._pool)

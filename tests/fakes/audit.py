@@ -2,14 +2,29 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 
 from control_plane.chain.crossing import REQUESTS, partner_of
+from control_plane.chain.head import TYP, TreeHead, write
+from control_plane.chain.multiproof import left_out
+from control_plane.chain.record import encode, leaf_hash
+from control_plane.chain.tree import Frontier
 from control_plane.model.audit import AuditEvent, EventType
+from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import InvalidValueError
 from control_plane.ports.audit import AuditQuery, Checkpoint
-from control_plane.ports.audit_use import Latency, Share, Statistics
+from control_plane.ports.audit_use import (
+    Begin,
+    Exported,
+    Followed,
+    Latency,
+    LeftOut,
+    Numbered,
+    Proven,
+    Share,
+    Statistics,
+)
 from control_plane.ports.errors import UnavailableError
 
 _EQUAL = ("correlation_id", "principal", "resource", "reporter", "decision", "event_type", "capability")
@@ -86,6 +101,49 @@ def _position(cursor: str) -> tuple[datetime, bytes]:
     if not separator:
         raise InvalidValueError("bad_cursor", "expected 'timestamp|event_id'")
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC), event_id.encode()
+
+
+class FakeFollowing:
+    """Implements ports.audit_use.AuditFollowing: the log is what arrived; ``sign`` signs its one head."""
+
+    def __init__(self, audit: FakeAudit) -> None:
+        self._audit = audit
+        self.sign: Callable[[bytes, str], bytes] = lambda payload, _: payload
+        self.organisation = TrustDomain("bergen.example")
+
+    async def end(self) -> int:
+        return len(self._audit.events)
+
+    async def follow(self, after: int, *, limit: int) -> Followed:
+        rows = enumerate(self._audit.events[after : after + limit], start=after)
+        found = tuple(Numbered(number, event) for number, event in rows)
+        return Followed(found, after + len(found))
+
+    async def matching(self, query: AuditQuery) -> Sequence[int]:
+        return [number for number, event in enumerate(self._audit.events) if _matches(event, query)]
+
+    async def export(self, numbers: Sequence[int]) -> AsyncIterator[Exported]:
+        if not numbers:
+            return
+        leaves = [leaf_hash(encode(event)) for event in self._audit.events]
+        yield Begin(0, b"")
+        at = 0
+        for number in numbers:
+            if number > at:
+                yield LeftOut(tuple(left_out(at, leaves[at:number])))
+            yield Numbered(number, self._audit.events[number])
+            at = number + 1
+        if at < len(leaves):
+            yield LeftOut(tuple(left_out(at, leaves[at:])))
+        head = TreeHead(
+            organisation=self.organisation,
+            log_id="6f0d1b0a-0000-4000-8000-000000000001",
+            size=len(leaves),
+            root=Frontier().extended(leaves).root,
+            chain=bytes(32),
+            at=datetime.now(UTC),
+        )
+        yield Proven(head.size, self.sign(write(head), TYP))
 
 
 class FakeStatistics:

@@ -34,7 +34,7 @@ from control_plane.ports.peering import Fetcher
 from control_plane.reconcile.judge import Judge
 from control_plane.store.database import Database
 from control_plane.trust.bundles import PartnerBundles
-from tests.fakes.audit import FakeAudit, FakeStatistics
+from tests.fakes.audit import FakeAudit, FakeFollowing, FakeStatistics
 from tests.fakes.certificates import FakeExpiries, FakeRotations
 from tests.fakes.deliveries import FakeDeliveries
 from tests.fakes.discovery import FakeSources
@@ -124,6 +124,9 @@ class World:
     session: aiohttp.ClientSession | None = None
     tokens: dict[Role, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.following = FakeFollowing(self.audit)
+
     @property
     def token_file(self) -> Path:
         return self.directory / "tokens.json"
@@ -142,6 +145,7 @@ class World:
             waiting=lambda: self.waiting,
             address="127.0.0.1:9900",
             expiries=self.expiries,
+            following=self.database.following if self.database else self.following,
             statistics=self.database.statistics if self.database else FakeStatistics(self.audit),
             rotations=self.rotations,
             fitness=self.fitness,
