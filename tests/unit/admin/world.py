@@ -226,7 +226,8 @@ def _following(world: World, fetcher: Fetcher) -> PeeringParts:
 
 async def _read(answer: aiohttp.ClientResponse) -> Answer:
     text = await answer.text()
-    document = json.loads(text) if text and answer.content_type.endswith("json") else text or None
+    is_json = answer.content_type in {"application/json", "application/problem+json"}
+    document = json.loads(text) if text and is_json else text or None
     return Answer(answer.status, document, answer.headers)
 
 
