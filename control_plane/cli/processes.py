@@ -66,6 +66,8 @@ SETTINGS = {
     "rate_limits": "Whether a partner's node over its limit is refused, or only counted.",
     "rate_limit_burst": "Requests that a partner's node may send at once.",
     "zone": "Where we are; nodes whose metadata says the same come first.",
+    "check_seconds": "Between two health checks of a partner's node.",
+    "on_demand": "Whether a gateway fetches a partner's resource at the first request for it.",
     "circuit_failures": "Failures in a row that open a circuit.",
     "circuit_open_seconds": "How long a circuit stays open at first.",
 }
