@@ -7,8 +7,10 @@ with it: what an operator named is known, and no look-alike.
 
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 _PUNYCODE = "xn--"
+_REMEMBERED = 10_000
 _LONG = 4  # letters of a first label below which a name that merely ends alike is chance
 # Letters that are drawn like a Latin one. Those that only fold (case, width, accents) are not needed here.
 _DRAWN = str.maketrans(
@@ -47,6 +49,7 @@ def scripts(text: str) -> frozenset[str]:
     return frozenset(name.partition(" ")[0] for name in letters)
 
 
+@lru_cache(maxsize=1024)
 def mixes_scripts(name: str) -> bool:
     """Whether a label has letters of several scripts, which no honest name has."""
     return any(len(scripts(label)) > 1 for label in shown_form(name).split("."))
@@ -68,11 +71,19 @@ class Likenesses:
     def __init__(self, known: Iterable[str]) -> None:
         self._known = frozenset(known)
         self._skeletons = {skeleton(name): name for name in sorted(self._known)}
+        self._judged: dict[str, str] = {}  # many records are of the same few organisations
 
     def of(self, name: str) -> str:
         """The known name that ``name`` imitates; empty when it is known itself or looks like none."""
         if name in self._known:
             return ""
+        if name not in self._judged:
+            if len(self._judged) >= _REMEMBERED:
+                self._judged.clear()
+            self._judged[name] = self._judge(name)
+        return self._judged[name]
+
+    def _judge(self, name: str) -> str:
         forms = dict.fromkeys((skeleton(name), skeleton(shown_form(name.casefold()).translate(_WRITTEN))))
         return next(filter(None, map(self._imitated, forms)), "")
 

@@ -78,7 +78,8 @@ class Watch:
     async def _answer(self) -> None:
         """Have sources look again that somebody asked for, on whatever replica that was."""
         async for _ in self._needs.objects.wakeups():
-            asked = dict(await self._needs.sources.asked())
+            states = await self._needs.sources.all()
+            asked = {state.name: state.asked_at for state in states if state.asked_at}
             before, self._answered = self._answered, asked
             for name, follower in self._followers.items():
                 if before is not None and name in asked and asked[name] != before.get(name):

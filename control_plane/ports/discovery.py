@@ -68,9 +68,6 @@ class Sources(Protocol):
     async def ask(self, names: Sequence[str]) -> datetime:
         """Ask for another look of these sources, on whatever replica they run; the time."""
 
-    async def asked(self) -> Mapping[str, datetime]:
-        """When each source was asked last."""
-
     async def forget(self, name: str) -> None:
         """Drop the state of a source that is followed no longer."""
 

@@ -1,7 +1,7 @@
 """How the sources of discovery fare (ports/discovery.py), in PostgreSQL."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -47,8 +47,6 @@ WITH moment AS (SELECT clock_timestamp() AS at), noted AS (
 )
 SELECT at, pg_notify($2, 'look') FROM moment
 """
-
-_ASKED = "SELECT name, asked_at FROM discovery_sources WHERE asked_at IS NOT NULL"
 
 _ALL = "SELECT * FROM discovery_sources ORDER BY name"
 
@@ -98,12 +96,6 @@ class PostgresSources:
         async with self._pool.connection() as connection:
             at: datetime = await connection.fetchval(_ASK, list(names), CHANNEL)
         return at
-
-    async def asked(self) -> Mapping[str, datetime]:
-        """When each source was asked last."""
-        async with self._pool.connection() as connection:
-            rows = await connection.fetch(_ASKED)
-        return {row["name"]: row["asked_at"] for row in rows}
 
     async def forget(self, name: str) -> None:
         """Drop the state of a source that is followed no longer."""

@@ -22,7 +22,8 @@ from control_plane.store import codec, objects_sql
 from control_plane.store.feed import CHANNEL, Feed
 from control_plane.store.pool import Pool
 
-BATCH = 500  # rows handled before others get their turn on the event loop
+BATCH = 500  # rows that are asked for, or written, in one statement
+_TURN = 100  # of them that are read or written as JSON before others get their turn on the event loop
 
 _KINDS = [str(kind) for kind in Kind]  # others are a newer version's
 
@@ -52,7 +53,8 @@ class PostgresObjects:
     async def write(self, writes: Sequence[Write], *, actor: str) -> int:
         """Apply all of ``writes`` or none; the new revision (the present one when nothing differed)."""
         _refuse_repetition(writes)
-        batches = [[_row(write) for write in batch] async for batch in _batches(writes)]
+        rows = [_row(write) async for turn in _turns(writes) for write in turn]
+        batches = [rows[first : first + BATCH] for first in range(0, len(rows), BATCH)]
         async with self._pool.transaction() as connection:
             present: int = await connection.fetchval(objects_sql.LOCK_HEAD)
             changed = 0
@@ -81,7 +83,7 @@ class PostgresObjects:
         )
         async with self._pool.connection() as connection:
             rows = await connection.fetch(query, *arguments)
-        return [codec.stored(row) async for batch in _batches(rows) for row in batch]
+        return [codec.stored(row) async for turn in _turns(rows) for row in turn]
 
     async def changes(self, since: int) -> Change:
         """What is different now from ``since``, each object once; from 0: everything that exists."""
@@ -90,7 +92,8 @@ class PostgresObjects:
                 rows = await connection.fetch(objects_sql.FEW_SINCE, since, _KINDS, BATCH + 1)
             if len(rows) <= BATCH:
                 found = [row for row in rows if row["kind"] is not None]
-                return Change(rows[0]["revision"], tuple(_item(row) for row in found))
+                items = [_item(row) async for turn in _turns(found) for row in turn]
+                return Change(rows[0]["revision"], tuple(items))
         return await self._many_changes(since)
 
     def wakeups(self) -> AsyncIterator[None]:
@@ -104,7 +107,7 @@ class PostgresObjects:
             query = objects_sql.SINCE if since > 0 else objects_sql.EVERYTHING
             cursor = await connection.cursor(query, since, _KINDS)
             while rows := await cursor.fetch(BATCH):
-                items.extend(_item(row) for row in rows)
+                items += [_item(row) async for turn in _turns(rows) for row in turn]
         return Change(revision, tuple(items))
 
 
@@ -178,9 +181,9 @@ def _item(row: Any) -> Item:  # noqa: ANN401 - asyncpg's Record has no types
         return Item(kind, key, None)
 
 
-async def _batches(items: Sequence[_T]) -> AsyncIterator[list[_T]]:
+async def _turns(items: Sequence[_T]) -> AsyncIterator[list[_T]]:
     """The items in pieces, with a turn for others between them."""
     iterator = iter(items)
-    while batch := list(islice(iterator, BATCH)):
-        yield batch
+    while turn := list(islice(iterator, _TURN)):
+        yield turn
         await asyncio.sleep(0)

@@ -95,8 +95,7 @@ async def test_requests_are_remembered_for_sources_that_exist_and_wake_whoever_f
 
     async with asyncio.timeout(3):
         await anext(wakeups)
-    assert await sources.asked() == {NAME: asked}
-    assert (await sources.all())[0].asked_at == asked
+    assert [(state.name, state.asked_at) for state in await sources.all()] == [(NAME, asked)]
 
 
 async def test_a_forgotten_source_is_gone(sources: Sources) -> None:

@@ -1,6 +1,6 @@
 """How sources fare, in memory."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -64,10 +64,6 @@ class FakeSources:
                 self._states[name] = replace(self._states[name], asked_at=now)
         self._wake()
         return now
-
-    async def asked(self) -> Mapping[str, datetime]:
-        self._reach()
-        return {name: state.asked_at for name, state in self._states.items() if state.asked_at}
 
     async def forget(self, name: str) -> None:
         self._reach()

@@ -27,8 +27,8 @@ class Bind9World:
 
     rubbish = (HOSTILE, *NONSENSE)
 
-    def __init__(self, directory: Path, *, ttl: int = 60) -> None:
-        self._ttl = ttl
+    def __init__(self, directory: Path, *, ttl: int = 60, floor: float = 60) -> None:
+        self._ttl, self._floor = ttl, floor
         self._named = Bind9(directory / "bind9", {ZONE: ""})
         self._there: dict[str, Instance] = {}
         self._stack = AsyncExitStack()
@@ -78,4 +78,4 @@ class Bind9World:
             self._garbage = None
 
     def source(self) -> DnsSd:
-        return DnsSd(DnsOptions(domain=ZONE, servers=[self._named.server], floor=60))
+        return DnsSd(DnsOptions(domain=ZONE, servers=[self._named.server], floor=self._floor))

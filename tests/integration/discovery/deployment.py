@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from tests.golden import anchors
 OWN, PARTNER = "bremen.example", "luebeck.example"
 RESOURCE = "orders"
 CLUSTER = f"to/{RESOURCE}.{PARTNER}"
+TRIES = 5
 START = 60.0  # seconds for everything to be there
 # Where the tests' records are: nothing is dialled there, and discovered nodes must be in an allowed network.
 NETWORKS = "127.0.0.0/8,192.0.2.0/24,198.51.100.0/24,203.0.113.0/24"
@@ -42,11 +44,15 @@ class Deployment:
     envoy: aiohttp.ClientSession
 
     async def call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - whatever JSON holds
-        """A request to the admin API; its document."""
-        async with self.http.request(method, f"http://localhost/api/v1{path}", json=body) as answer:
-            text = await answer.text()
-            assert answer.ok, f"{method} {path} answered {answer.status}: {text[:300]}"
-            return json.loads(text) if text else None
+        """A request to the admin API; its document. An answer of "try again" is heeded, as its hint says."""
+        for _ in range(TRIES):
+            async with self.http.request(method, f"http://localhost/api/v1{path}", json=body) as answer:
+                text = await answer.text()
+            if answer.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                break
+            await asyncio.sleep(0.5)
+        assert answer.ok, f"{method} {path} answered {answer.status}: {text[:300]}"
+        return json.loads(text) if text else None
 
     async def listed(self) -> dict[str, dict[str, Any]]:
         """Our list of nodes, by node id."""
@@ -95,9 +101,14 @@ def _address(host: Mapping[str, Any]) -> str:
 
 @asynccontextmanager
 async def deployed(
-    directory: Path, database_url: str, sources: Sequence[Source], **given: object
+    directory: Path,
+    database_url: str,
+    sources: Sequence[Source],
+    *,
+    resource: str = RESOURCE,
+    **given: object,
 ) -> AsyncIterator[Deployment]:
-    """Run everything; ``given`` are further settings."""
+    """Run everything; ``given`` are further settings. Without a ``resource``, Envoy hears of no node."""
     state_dir = directory / "bremen"
     state_dir.mkdir(mode=0o711)
     settings = Settings.model_validate(
@@ -126,6 +137,8 @@ async def deployed(
         ):
             deployment = Deployment(parts, http, envoy)
             await _introduce(deployment)
+            if resource:
+                await _want(deployment, resource)
             yield deployment
 
 
@@ -176,12 +189,16 @@ async def _gateway(settings: Settings) -> AsyncIterator[None]:
 
 
 async def _introduce(deployment: Deployment) -> None:
-    """Trust the partner, and want a resource of it, which nobody serves yet."""
+    """Trust the partner."""
     await deployment.call(
         "POST",
         "/federation/agreements",
         {"organisation": PARTNER, "state": "trusted", "bundle": anchors.LUEBECK},
     )
+
+
+async def _want(deployment: Deployment, resource: str) -> None:
+    """Want a resource of the partner, which nobody serves yet."""
     # A resource needs somebody to serve it before it can be added: this one is taken away again.
     first = {
         "node_id": "first",
@@ -190,7 +207,7 @@ async def _introduce(deployment: Deployment) -> None:
         "endpoints": [{"host": "203.0.113.1", "port": 1}],
     }
     await deployment.call("POST", "/federation/nodes", first)
-    await deployment.call("POST", "/federation/resources", {"name": RESOURCE, "organisation": PARTNER})
+    await deployment.call("POST", "/federation/resources", {"name": resource, "organisation": PARTNER})
 
     async def there() -> bool:
         with suppress(aiohttp.ClientError, OSError, ValueError):

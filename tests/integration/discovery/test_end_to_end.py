@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.e2e]
 ONE, TWO = Record(node_id="gw-1", host="192.0.2.7"), Record(node_id="gw-2", host="192.0.2.8")
 AT_ONE, AT_TWO, MOVED = "192.0.2.7:8443", "192.0.2.8:8443", "192.0.2.77:9443"
 KEEP, OFFLINE = 1.0, 2.0
-SHORT = {"discovery_keep_seconds": KEEP, "discovery_offline_seconds": OFFLINE}
+SHORT: dict[str, Any] = {"discovery_keep_seconds": KEEP, "discovery_offline_seconds": OFFLINE}
 
 PLACES: dict[str, Callable[[Path], World]] = {
     "file": FileWorld,

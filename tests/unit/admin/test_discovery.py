@@ -149,7 +149,7 @@ async def test_a_request_to_look_tells_what_is_seen_and_who_has_not_answered(wor
     assert found.document["total"] == 2
     assert found.document["waiting"] == [DNS]
     assert every.document["total"] == 3
-    assert "consul" in await world.sources.asked()
+    assert [state.name for state in await world.sources.all() if state.asked_at] == ["consul"]
 
 
 async def test_a_source_that_nobody_knows_is_named(world: World) -> None:
