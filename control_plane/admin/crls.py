@@ -1,12 +1,13 @@
 """A partner's revocation lists, and what is done when one of them is missing or old."""
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import ClassVar
 
 from control_plane.admin.agreement_rules import with_cut
 from control_plane.admin.ledger import Deed, perform
-from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
+from control_plane.admin.operation import API, MAX_BODY, Call, Nothing, Operation, Reply, route
 from control_plane.admin.revocations import occasion
 from control_plane.admin.stored import find, read_back, value_of
 from control_plane.admin.tokens import Role
@@ -15,6 +16,7 @@ from control_plane.model.bundle import Bundle
 from control_plane.model.change import Kind
 from control_plane.model.crl import MAX_GRACE, CrlMode, CrlPolicy
 from control_plane.model.problem import InvalidValueError, Problem
+from control_plane.pki.crl import MAX_CRL_TEXT
 from control_plane.pki.in_force import in_force
 from control_plane.pki.lists import CrlInfo, check_lists, describe_lists, revoked_serials
 from control_plane.ports.objects import Stored
@@ -65,13 +67,25 @@ async def show_crls(call: Call, _: Nothing) -> Reply:
     return _shown(call, await find(call, Kind.BUNDLE, call.path["organisation"]))
 
 
-@route(Operation("PUT", CRLS, NewLists, CrlsView, "Set a partner's revocation lists", role=Role.OPERATOR))
+@route(
+    Operation(
+        "PUT",
+        CRLS,
+        NewLists,
+        CrlsView,
+        "Set a partner's revocation lists",
+        role=Role.OPERATOR,
+        largest=MAX_CRL_TEXT + MAX_BODY,
+    )
+)
 async def set_crls(call: Call, given: NewLists) -> Reply:
     """Replace the lists, or what is done when one is old; connections end when more is revoked."""
     stored = await find(call, Kind.BUNDLE, call.path["organisation"])
     before, policy = value_of(stored, Bundle), given.policy
     pem = "".join(before.crls) if given.crls is None else given.crls
-    lists = check_lists(pem, before, policy) if pem or given.crls is not None else ()
+    lists: tuple[str, ...] = ()
+    if pem or given.crls is not None:
+        lists = await asyncio.to_thread(check_lists, pem, before, policy)
     after = replace(before, crls=lists, crl_policy=policy)
     cut: list[Deed] = []
     if revoked_serials(after.crls) - revoked_serials(before.crls):

@@ -37,7 +37,8 @@ async def read_input(request: web.Request, operation: Operation[Any], adapter: T
         async with asyncio.timeout(READ_WITHIN):
             if operation.media == JSON_LINES:
                 return await _from_lines(request, adapter)
-            return _from_json(await _read(request), adapter)
+            body = await _read(request, operation.largest)
+            return _from_json(body, adapter, most=operation.largest)
     except TimeoutError as error:
         raise ApiError("body_too_slow", f"expected the whole body within {READ_WITHIN:g} s") from error
 
@@ -64,9 +65,9 @@ def _from_query(request: web.Request, adapter: TypeAdapter[Any]) -> object:
         raise ApiError("unknown_parameter" if unknown else "bad_parameter", detail, errors=errors) from fault
 
 
-def _from_json(body: bytes, adapter: TypeAdapter[Any]) -> object:
+def _from_json(body: bytes, adapter: TypeAdapter[Any], *, most: int = MAX_BODY) -> object:
     try:
-        strict_json.read(body, most=MAX_BODY)
+        strict_json.read(body, most=most)
     except strict_json.StrictJsonError as fault:
         raise ApiError(_SYNTAX.get(type(fault), "malformed_json"), str(fault)) from fault
     try:
@@ -75,9 +76,9 @@ def _from_json(body: bytes, adapter: TypeAdapter[Any]) -> object:
         raise body_error(field_errors(fault)) from fault
 
 
-async def _read(request: web.Request) -> bytes:
+async def _read(request: web.Request, limit: int) -> bytes:
     """The body; an absent one is the empty object, so that a missing body is told as its missing fields."""
-    body = b"".join([chunk async for chunk in _chunks(request, MAX_BODY)])
+    body = b"".join([chunk async for chunk in _chunks(request, limit)])
     return body or b"{}"
 
 

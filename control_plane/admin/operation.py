@@ -52,6 +52,7 @@ class Operation(Generic[Input]):
     media: str = JSON
     status: int = 200
     deadline: float = 5.0
+    largest: int = MAX_BODY  # bytes of a body that is one document
     produces: str = JSON  # of any other type, the handler's value is the text of the answer
 
     @property

@@ -160,3 +160,15 @@ async def test_there_is_nothing_to_set_for_a_stranger(world: World) -> None:
     for method, body in (("GET", None), ("PUT", {"crls": crl_pem(ROOT)}), ("DELETE", None)):
         answer = await world.call(method, CRLS, body)
         assert (answer.status, answer.code) == (404, "not_found")
+
+
+async def test_lists_may_be_longer_than_other_bodies(world: World) -> None:
+    await agree(world)
+    crls = crl_pem(ROOT, *range(1 << 100, (1 << 100) + 26_000))
+    assert len(crls) > 1 << 20
+
+    answer = await world.call("PUT", CRLS, {"crls": crls})
+    too_long = await world.call("PUT", CRLS, {"crls": " " * (10 << 20)})
+
+    assert (answer.status, answer.document["lists"][0]["revoked"]) == (200, 26_000)
+    assert (too_long.status, too_long.code) == (413, "body_too_large")
