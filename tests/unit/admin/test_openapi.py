@@ -63,16 +63,15 @@ def test_every_code_is_named(document: Document) -> None:
     assert document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"] == sorted(CODES)
 
 
-@NAMED
 @pytest.mark.parametrize("role", Role)
-async def test_a_role_may_do_exactly_what_the_document_says(
-    world: World, operation: Operation[object], role: Role
-) -> None:
-    path = re.sub(r"{\w+}", "nobody@nowhere.example", operation.path)
-    before = world.state
+async def test_a_role_may_do_exactly_what_the_document_says(world: World, role: Role) -> None:
+    for operation in OPERATIONS:
+        path = re.sub(r"{\w+}", "nobody@nowhere.example", operation.path)
+        before = world.state
 
-    answer = await world.remote(operation.method, path, headers=world.bearer(role), body=b"")
+        answer = await world.remote(operation.method, path, headers=world.bearer(role), body=b"")
 
-    refused = answer.status == 403 and answer.code == "not_permitted"
-    assert refused == (operation.role is not None and not role.covers(operation.role))
-    assert not refused or world.state == before
+        refused = answer.status == 403 and answer.code == "not_permitted"
+        allowed = operation.role is None or role.covers(operation.role)
+        assert refused != allowed, f"{operation.method} {operation.path}"
+        assert allowed or world.state == before, f"{operation.method} {operation.path}"
