@@ -14,6 +14,7 @@ from control_plane.model.explanation import (
     HandshakeFact,
     LimitFact,
     Live,
+    LostFact,
     Refused,
 )
 from control_plane.ports.audit import AuditQuery
@@ -51,8 +52,24 @@ async def gathered(
         handshakes=tuple(
             HandshakeFact(row.principal, row.principal_org, row.reason, row.timestamp) for row in handshakes
         ),
+        lost=await _lost(call),
         live=live,
     )
+
+
+async def _lost(call: Call) -> tuple[LostFact, ...]:
+    """Sources that look at one organisation, and see nobody there or cannot see."""
+    if call.deps.discovery is None:
+        return ()
+    found = []
+    for state in await call.deps.discovery.sources.all():
+        place = state.name.partition(":")[2]
+        if state.lost_since is not None:
+            reason = f"it cannot see since {state.lost_since.isoformat()}: {state.reason}"
+            found.append(LostFact(place, state.name, reason))
+        elif state.seen_at is not None and not state.findings.nodes:
+            found.append(LostFact(place, state.name, f"at {state.seen_at.isoformat()} it saw nobody there"))
+    return tuple(found)
 
 
 def _gateway(state: GatewayState) -> GatewayFact:

@@ -64,7 +64,8 @@ class Judge:
         if node is not None:
             for resource in sorted(self._world.catalogue.served_by(node)):
                 return outbound.explain(self._world, facts, resource, node=key)
-        lost = next((fact for fact in facts.lost if fact.subject == key), None)
+        places = (key, key.rpartition("@")[2])
+        lost = next((fact for fact in facts.lost if fact.subject in places), None)
         if node is None and lost is not None:
             detail = f"{lost.source} does not see it any more: {lost.reason}"
             gone = Problem(f"node {key}", "name_gone", detail, "ask the partner, or add the node by hand")

@@ -12,7 +12,7 @@ from control_plane.plan.explain.words import WORDS
 from control_plane.plan.world import World
 
 _FAILED = 400
-_FORBIDDEN = 403
+_ANSWERS = {403: "denied_by_partner", 429: "limit_reached"}  # of the partner's gateway
 
 
 def explain(
@@ -83,7 +83,7 @@ def _outward(world: World, facts: Facts, row: AuditEvent) -> Problem:
     if row.decision != "allowed":
         found = outbound.explain(world, facts, row.resource or _called(row)).cause
         return found or _worded(row, row.reason)
-    return _worded(row, "denied_by_partner" if row.status == _FORBIDDEN else row.reason)
+    return _worded(row, _ANSWERS.get(row.status or 0, row.reason))
 
 
 def _called(row: AuditEvent) -> str:
