@@ -1,6 +1,6 @@
 """The settings of the audit, a part of ``Settings``: how long it is kept, and what partners see of it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
@@ -23,6 +23,13 @@ class AuditSettings(BaseModel):
     """Fields that ``Settings`` inherits."""
 
     audit_days: int = Field(default=90, ge=7, le=3650, description="days for which audit rows are kept")
+    spool_megabytes: int = Field(
+        default=4096, ge=8, le=1 << 20, description="logs that may wait on a gateway's disk to be shipped"
+    )
+    spool_full: Literal["gap", "block"] = Field(
+        default="gap",
+        description="what happens then: gap (the oldest are dropped, which is said) or block (traffic waits)",
+    )
     reconcile_seconds: float = Field(
         default=3600.0, ge=1, le=7 * 86400, description="how often our audit is compared with each partner's"
     )

@@ -26,6 +26,9 @@ async def run(settings: Settings) -> int:
             drain_seconds=settings.drain_seconds,
             renew_seconds=settings.leaf_renew_seconds,
             handed_key=settings.handed_key,
+            spool_bytes=settings.spool_megabytes << 20,
+            rotate_bytes=min(64 << 20, (settings.spool_megabytes << 20) // 8),
+            spool_full=settings.spool_full,
             metrics=parse_listen(listen) if (listen := settings.gateway_metrics_listen) else None,
         )
     except AgentError as error:

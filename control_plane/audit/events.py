@@ -54,12 +54,26 @@ def parse(stream: str, line: bytes, *, source: Source, offset: int) -> AuditEven
     try:
         fields = Line(line)
         if stream == "access":
-            return _request(fields, source)
+            return _request(fields, source) if not fields.text("gap") else _gap(fields, source)
         if stream == "listener":
             return _handshake(fields, source)
         return (_circuit if stream == "outlier" else _checked)(fields, source, offset)
     except LineError as error:
         return Unreadable(str(error))
+
+
+def _gap(line: Line, source: Source) -> AuditEvent:
+    """What the agent itself says was lost, or held up; Envoy writes no such member."""
+    row = _row(line)
+    return AuditEvent(
+        event_id=event_id(source.reporter, row),
+        reporter=source.reporter,
+        row_id=row,
+        timestamp=_time(line, "ts"),
+        event_type=EventType.GAP,
+        reason=line.text("gap", 64),
+        metadata=line.facts("facts"),
+    )
 
 
 def event_id(reporter: str, row_id: str) -> str:

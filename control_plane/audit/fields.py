@@ -58,6 +58,13 @@ class Line:
             raise LineError(f"expected a number from 0 to {most} as {name}, got something else")
         return value
 
+    def facts(self, name: str) -> dict[str, str]:
+        """An object of texts, each as ``text`` gives it; empty when there is none."""
+        value = self._values.get(name)
+        if not isinstance(value, dict) or len(value) > _MAX_FIELDS:
+            return {}
+        return {escaped(str(key))[:64]: escaped(str(one)[:256])[:256] for key, one in value.items()}
+
     def is_true(self, name: str) -> bool:
         """Whether the field is JSON's true."""
         return self._values.get(name) is True

@@ -57,6 +57,8 @@ SETTINGS = {
     "connection_seconds": "How long a connection between gateways lives at most.",
     "authority": "Where our certificates come from: built-in, files or requests.",
     "authority_dir": "The directory of files or requests.  [default: certificates in the state directory]",
+    "spool_megabytes": "Logs that may wait on a gateway's disk to be shipped.",
+    "spool_full": "What then: gap (drop the oldest, and say so) or block (traffic waits).",
     "audit_days": "Days for which audit rows are kept.",
     "reconcile_seconds": "Seconds between two comparisons of our audit with a partner's.",
     "audit_heads_seconds": "Seconds between two offers of our audit log's head to partners.",

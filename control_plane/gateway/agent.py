@@ -19,6 +19,7 @@ from control_plane.gateway.envoy_admin import EnvoyAdmin
 from control_plane.gateway.envoy_binary import envoy_version, find_envoy
 from control_plane.gateway.log_files import LogFiles
 from control_plane.gateway.ship import Shipper
+from control_plane.gateway.spool import Spool
 from control_plane.gateway.supervise import Supervisor
 from control_plane.gateway.tls_relay import relay
 
@@ -74,6 +75,14 @@ async def _run(config: AgentConfig, beside: Beside) -> None:
             enrol = group.create_task(enrolment.run(), name="enrol")
             run = group.create_task(supervisor.run(enrolment.has_identity), name="supervise")
             rotate = group.create_task(_rotate(supervisor), name="rotate logs")
+            spool = Spool(
+                logs=logs,
+                envoy=supervisor,
+                admin=EnvoyAdmin(config.files.admin_socket),
+                limit=config.spool_bytes,
+                policy=config.spool_full,
+            )
+            spooling = group.create_task(spool.run(), name="watch spool")
             watch = CutWatch(
                 config.gateway_id,
                 connection,
@@ -87,6 +96,7 @@ async def _run(config: AgentConfig, beside: Beside) -> None:
             received = await signals.get()
             _log.info("agent_ending", gateway=str(config.gateway_id), signal=received.name)
             rotate.cancel()
+            spooling.cancel()
             cuts.cancel()
             supervisor.leave()
             await asyncio.wait([run])  # a start in progress ends first, so that it is stopped as well

@@ -70,6 +70,8 @@ class AgentConfig:
     metrics: Endpoint | None = None  # where Envoy's metrics can be read; None: nowhere
     handed_key: Path | None = None  # a key (PEM) that was handed in; None: a new one for each certificate
     rotate_bytes: int = 64 << 20  # a log file that has grown beyond it is continued in a new one
+    spool_bytes: int = 4 << 30  # of logs that wait to be shipped; then what ``spool_full`` says
+    spool_full: str = "gap"  # or "block"
 
     def __post_init__(self) -> None:
         if not 0 <= self.drain_seconds <= _MAX_DRAIN:
@@ -79,8 +81,11 @@ class AgentConfig:
             or self.max_connections < 1
             or self.max_heap_bytes < 1
             or self.rotate_bytes < 1
+            or self.spool_bytes < 1
         ):
             raise AgentError("expected positive limits (concurrency may be 0), got one below")
+        if self.spool_full not in {"gap", "block"}:
+            raise AgentError(f"expected gap or block for a full spool, got {shown(self.spool_full)}")
         _check_socket_path(self.files.admin_socket)
         _check_socket_path(self.files.relay_socket)
         ControlPlane.parse(self.control_plane)

@@ -40,6 +40,7 @@ class Supervisor:
         self._admin = EnvoyAdmin(self._files.admin_socket)
         self._process: Process | None = None
         self._ending = asyncio.Event()
+        self._held = False
 
     async def run(self, may_start: asyncio.Event) -> None:
         """Adopt or start Envoy, and start it again whenever it ends, until ``leave`` is called.
@@ -52,7 +53,7 @@ class Supervisor:
         while not self._ending.is_set():
             began = time.monotonic()
             if self._process is None:
-                if not may_start.is_set():
+                if self._held or not may_start.is_set():
                     await self._pause(_POLL)
                     continue
                 await self._try_to_start()
@@ -69,6 +70,16 @@ class Supervisor:
     def leave(self) -> None:
         """Make ``run`` return soon, whatever it does; a running Envoy goes on."""
         self._ending.set()
+
+    async def hold(self) -> None:
+        """Drain and stop Envoy, and start none until ``release``."""
+        self._held = True
+        if self._process is not None:
+            await self._end(self._process)
+
+    def release(self) -> None:
+        """Let Envoy run again."""
+        self._held = False
 
     async def drain_and_stop(self) -> None:
         """Let requests in flight finish, then end Envoy; after ``run`` has returned."""

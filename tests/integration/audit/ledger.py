@@ -61,9 +61,11 @@ class Ledger:
             now=now,
         )
 
-    async def seal(self) -> bytes:
+    async def seal(self, *, at: datetime | None = None) -> bytes:
         """Seal everything that is there; the last head."""
         sealer = self.sealer
+        if at is not None:
+            sealer.now = lambda: at
         edge, more = await sealer.edge(), True
         while more:
             edge, more = await sealer.step(edge)

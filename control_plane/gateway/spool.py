@@ -1,0 +1,142 @@
+"""The logs on the gateway's disk while the control plane is away: how large they may grow, and what then.
+
+What the operator chose: ``gap`` drops the oldest files and traffic goes on; ``block`` drains and stops Envoy
+until most has been shipped. Either way, and when Envoy could not write (disk full), a line in the access log
+says so with numbers: it is shipped like the others, and becomes an audit event of type ``gap``.
+"""
+
+import asyncio
+import json
+import os
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from control_plane.gateway.envoy_admin import EnvoyAdmin
+from control_plane.gateway.log_files import LogFiles
+
+EVERY = 1.0  # seconds between looks
+RESUME = 0.5  # of the limit: below it blocked traffic goes on
+_CHUNK = 1 << 20  # bytes
+_WRITE_FAILED = "filesystem.write_failed"
+
+_log = structlog.get_logger(__name__)
+
+
+class Holdable(Protocol):
+    """Whoever keeps Envoy running."""
+
+    async def hold(self) -> None:
+        """Drain and stop Envoy, and start none."""
+
+    def release(self) -> None:
+        """Start it again."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Spool:
+    """Watches the logs of one gateway; ``policy`` is ``gap`` or ``block``."""
+
+    logs: list[LogFiles]
+    envoy: Holdable
+    admin: EnvoyAdmin
+    limit: int
+    policy: str
+    _held: bool = False
+    _failed: int = 0  # writes that Envoy's present process has reported
+    _unsaid: list[bytes] = field(default_factory=list)
+
+    async def run(self) -> None:
+        """Look every second until cancelled."""
+        while True:
+            try:
+                await self.look()
+            except OSError as error:
+                _log.error("spool_not_watched", reason=str(error))
+            await asyncio.sleep(EVERY)
+
+    async def look(self) -> None:
+        """Act on how much there is."""
+        await self._look_at_failures()
+        size = await asyncio.to_thread(self._size)
+        if self._held:
+            if size <= self.limit * RESUME:
+                self._held = False
+                self.envoy.release()
+                self._say("traffic_blocked_until_now", bytes=size)
+                _log.warning("spool_drained", bytes=size, next_step="traffic goes on")
+        elif size > self.limit and self.policy == "block":
+            self._held = True
+            _log.error(
+                "spool_full", bytes=size, limit=self.limit, next_step="traffic waits until it is shipped"
+            )
+            self._say("traffic_blocked", bytes=size, limit=self.limit)
+            await self.envoy.hold()
+        elif size > self.limit:
+            await asyncio.to_thread(self._drop, size)
+        await asyncio.to_thread(self._write)
+
+    async def _look_at_failures(self) -> None:
+        """What Envoy could not write is lost without a line, so its own counter is asked."""
+        text = await self.admin.read(f"/stats?filter=^{_WRITE_FAILED}$")
+        number = text.rpartition(": ")[2].strip()
+        if not number.isdigit():
+            return
+        failed = int(number)
+        lost = failed - self._failed if failed >= self._failed else failed  # less: a new process counts anew
+        self._failed = failed
+        if lost:
+            _log.error("log_lines_not_written", writes=lost, next_step="look whether the disk is full")
+            self._say("log_not_written", writes=lost)
+
+    def _size(self) -> int:
+        return sum(files.size(name) for files in self.logs for name in files.names())
+
+    def _drop(self, size: int) -> None:
+        """Delete complete files, the oldest first, until the rest is within the limit."""
+        for files in self.logs:
+            for name in files.names()[:-1]:
+                if size <= self.limit:
+                    return
+                path = files.directory / name
+                lines, length = _count(path), files.size(name)
+                path.unlink(missing_ok=True)
+                size -= length
+                _log.error("spool_full", stream=files.stream, file=name, lines=lines, bytes=length)
+                self._say("spool_full", stream=files.stream, file=name, lines=lines, bytes=length)
+
+    def _say(self, gap: str, **facts: object) -> None:
+        line = {
+            "ts": datetime.now(UTC).isoformat(),
+            "row": str(uuid.uuid4()),
+            "gap": gap,
+            "facts": {name: str(value) for name, value in facts.items()},
+        }
+        self._unsaid.append(json.dumps(line).encode() + b"\n")
+        del self._unsaid[:-100]
+
+    def _write(self) -> None:
+        """Add what there is to say to the access log, in one write, as Envoy adds its lines."""
+        name = self.logs[0].current()
+        if not self._unsaid or name is None:
+            return
+        data = b"".join(self._unsaid)
+        descriptor = os.open(self.logs[0].directory / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(descriptor, data)
+        finally:
+            os.close(descriptor)
+        self._unsaid.clear()
+
+
+def _count(path: Path) -> int:
+    """The lines of a file."""
+    lines = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            lines += chunk.count(b"\n")
+    return lines
