@@ -23,7 +23,9 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
 def configure(stream: TextIO = sys.stderr, *, level: int = logging.INFO) -> None:
     """Send every log line to ``stream``: for people on a terminal, as JSON lines otherwise."""
     terminal = stream.isatty()
-    renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    # Plain: the renderer's own form of an exception shows the values of variables, secrets among them.
+    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer = console if terminal else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
