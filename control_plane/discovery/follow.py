@@ -102,7 +102,7 @@ class Follower:
         self._inbox.accept(await said_by(self.needs.objects, self.source.name))
         for state in await self.needs.sources.all():
             if state.name == self.source.name:
-                self._confirmed, self._blind_since = state.seen_at, state.lost_since
+                self._blind_since = state.lost_since
         judged = await in_slices(self._inbox.judge(self.needs.rules()))
         await self._store(judged.changes)
 
@@ -117,7 +117,7 @@ class Follower:
 
     async def _see(self, report: Seen) -> None:
         now = self.needs.now()
-        # What a source could not see it cannot have missed: absence counts from when it sees again.
+        # What nobody could see, or looked at, cannot be missed: absence counts from when it is seen again.
         confirmed = now if self._blind_since or self._confirmed is None else self._confirmed
         steps = self._inbox.take(report, self.needs.rules(), now=now, confirmed=confirmed)
         difference = await in_slices(steps)

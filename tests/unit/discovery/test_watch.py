@@ -278,3 +278,15 @@ async def test_the_databases_absence_is_survived_and_made_up_for() -> None:
         await asyncio.sleep(5)
 
         assert await place.ids() == ["lb-1", "lb-2"]
+
+
+async def test_what_went_while_nobody_looked_counts_from_when_somebody_looks_again() -> None:
+    place = Place()
+    async with place.follows(Scripted("dns-sd", ONE, TWO)):
+        pass
+    await asyncio.sleep(5000)
+
+    async with place.follows(Scripted("dns-sd", TWO)):
+        assert [one.offline for one in (await place.held()).values()] == [False, False]
+        await asyncio.sleep(301)
+        assert [one.offline for one in (await place.held()).values()] == [True, False]
