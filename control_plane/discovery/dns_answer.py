@@ -11,12 +11,12 @@ from control_plane.discovery.dns_message import (
     AUTHORITY,
     Data,
     Header,
-    MessageError,
     Question,
     Record,
     RecordType,
     Srv,
 )
+from control_plane.model.problem import InvalidValueError
 
 MAX_ALIASES = 8  # CNAME records on the way to an answer
 ADDRESSES = (RecordType.A, RecordType.AAAA)
@@ -54,7 +54,7 @@ class Found:
 
 
 def find(answer: Answer, question: Question) -> Found:
-    """What the answer has for the question; MessageError for aliases that never end."""
+    """What the answer has for the question; InvalidValueError for aliases that lead nowhere."""
     name, ttls = question.name, list[int]()
     for _ in range(MAX_ALIASES + 1):
         here = answer.data.get((name, question.rtype))
@@ -64,13 +64,15 @@ def find(answer: Answer, question: Question) -> Found:
         if not aliases:
             return Found((), answer.negative_ttl, name if name != question.name else None)
         if len(aliases) > 1:
-            raise MessageError(f"more than one CNAME at {name}")
+            raise InvalidValueError("alias_loop", f"expected one CNAME at {name}, got {len(aliases)}")
         ((target, ttl),) = aliases.items()
         ttls.append(ttl)
         if not isinstance(target, Name):
-            raise MessageError(f"a CNAME without a name at {name}")
+            raise InvalidValueError("alias_loop", f"expected a name in the CNAME at {name}")
         name = target
-    raise MessageError(f"a loop, or more than {MAX_ALIASES} CNAMEs, at {question.name}")
+    raise InvalidValueError(
+        "alias_loop", f"expected at most {MAX_ALIASES} CNAMEs from {question.name}, got more, or a loop"
+    )
 
 
 def beside(answer: Answer, found: Found) -> dict[Question, Found]:

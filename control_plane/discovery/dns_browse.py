@@ -12,7 +12,7 @@ from control_plane.discovery.dns_answer import Answer, Found, shortest
 from control_plane.discovery.dns_instance import BROWSING, SERVICE, is_instance, subject
 from control_plane.discovery.dns_message import Question, RecordType
 from control_plane.discovery.dns_servers import FEW, SLICE, Ask, Asks, Unanswered, each
-from control_plane.model.problem import Problem
+from control_plane.model.problem import InvalidValueError, Problem
 from control_plane.model.sighting import Candidate
 from control_plane.ports.source import MAX_CANDIDATES
 
@@ -85,7 +85,7 @@ async def _browsing_domains(ask: Ask, result: Look, known: Iterable[Name]) -> Se
     domain = result.domains[0]
     try:
         found, answer = await ask(Question(BROWSING + domain, RecordType.PTR))
-    except Unanswered as error:
+    except (Unanswered, InvalidValueError) as error:
         result.refuse(domain, "unanswered", f"its browsing domains are not known: {error}")
         return tuple(known)
     result.note(found, answer)
@@ -102,7 +102,11 @@ async def _list(ask: Ask, result: Look, domain: Name, found: dict[bytes, Listed]
     """Add what one domain lists to what was found."""
     try:
         listing, answer = await ask(Question(SERVICE + domain, RecordType.PTR))
-    except (Unanswered, DNSException) as error:  # DNSException: a name so long that there is no room for ours
+    except (
+        Unanswered,
+        InvalidValueError,
+        DNSException,
+    ) as error:  # DNSException: a name so long that there is no room for ours
         result.dark[domain] = str(error)
         return
     result.note(listing, answer)

@@ -92,11 +92,14 @@ class _Resolver:
         else:
             answers = [await self._find(question) for question in questions]
         for question, answer in zip(rtypes, answers, strict=True):
+            if isinstance(answer, InvalidValueError):
+                raise answer
             if isinstance(answer, Unknown):
                 raise Unanswered(f"{question.name} of {name}: {answer.reason}")
         return [answer for answer in answers if isinstance(answer, Found)]
 
-    async def _find(self, question: Question) -> Found | Unknown:
+    async def _find(self, question: Question) -> Found | Unknown | InvalidValueError:
+        """What is known of one question. Nothing is raised: the other question has to end as well."""
         key = _key(question)
         known = self._hosts.get(key)
         if known:
@@ -105,6 +108,8 @@ class _Resolver:
             found, answer = await self._ask(question)
         except Unanswered as error:
             return Unknown(str(error))
+        except InvalidValueError as error:
+            return error
         self._result.note(found, answer)
         if question.rtype in ADDRESSES:
             self._hosts[key] = found.data, found.ttl

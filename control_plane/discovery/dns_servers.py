@@ -22,6 +22,7 @@ from control_plane.discovery.dns_message import (
     header,
     records,
 )
+from control_plane.model.problem import InvalidValueError
 
 DEADLINE = 5.0  # seconds for one question, whatever the servers do
 DATAGRAM_WAIT = 1.25  # seconds until it is sent again, to the next server
@@ -41,7 +42,7 @@ class Unanswered(Exception):  # noqa: N818 - it is the state of a question, not 
 
 
 class Ask(Protocol):
-    """Asks one question; ``Unanswered`` when it cannot be known."""
+    """Asks one question; Unanswered when it cannot be known, InvalidValueError for a loop of aliases."""
 
     async def __call__(self, question: Question) -> tuple[Found, Answer]:
         """The data, and the last message that it came from."""
@@ -121,6 +122,7 @@ class NameServers:
             reasons[server] = f"sends {error}"
         else:
             if answer.head.rcode not in {ResponseCode.NOERROR, ResponseCode.NXDOMAIN}:
+                find(answer, question)  # raises for a loop: BIND 9 answers SERVFAIL and shows it
                 reasons[server] = f"says {answer.head.rcode_text}"
             elif self._authentic and not answer.head.authentic:
                 reasons[server] = "did not validate its answer (no AD), and dns_require_dnssec is set"
@@ -158,18 +160,15 @@ class NameServers:
 
 
 async def follow(ask: Callable[[Question], Awaitable[Answer]], question: Question) -> tuple[Found, Answer]:
-    """Ask, and ask again where an alias leads; Unanswered when that does not end."""
+    """Ask, and ask again where an alias leads; InvalidValueError when that does not end."""
     asked = question
     for _ in range(MAX_ALIASES_ASKED):
         answer = await ask(asked)
-        try:
-            found = find(answer, asked)
-        except MessageError as error:
-            raise Unanswered(str(error)) from error
+        found = find(answer, asked)
         if found.further is None:
             return found, answer
         asked = Question(found.further, question.rtype)
-    raise Unanswered(f"a loop of CNAMEs, or too many, at {question.name}")
+    raise InvalidValueError("alias_loop", f"expected an end of the CNAMEs at {question.name}, got none")
 
 
 async def each(items: Iterable[_Item], work: Callable[[_Item], Awaitable[None]]) -> None:

@@ -70,7 +70,7 @@ class Mdns:
                     await asyncio.sleep(OPENING)
                     link.read_all()
                     watch = _Watch(link, view, self._advertised)
-                    while find(self._interface) == interface:
+                    while find(self._interface) == interface and not link.worn:
                         if await watch.next(self._news, asked=self._take_asked()):
                             yield view.report()
             except UnusableError as error:

@@ -9,22 +9,28 @@ import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+import structlog
 from zeroconf import (  # type: ignore[attr-defined]  # two of them are exported, if not in __all__
     DNSOutgoing,
+    DNSPointer,
     DNSQuestion,
     DNSQuestionType,
     ServiceInfo,
     ServiceStateChange,
     Zeroconf,
 )
+from zeroconf import Error as ZeroconfError
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 from control_plane.discovery.mdns_interface import Interface, UnusableError
-from control_plane.discovery.mdns_view import MAX_SERVICES, TYPE, Service, View
+from control_plane.discovery.mdns_view import MAX_SERVICES, SUFFIX, TYPE, Service, View, is_instance
+
+_log = structlog.get_logger()
 
 ASKERS = 8  # services that are asked for at the same time
 ANSWER_WITHIN = 3000  # milliseconds
 SETTLED = 1.2  # seconds after which a record that another one replaced is gone (RFC 6762, section 10.2)
+MAX_CALLS = 100_000  # of zeroconf, for whatever name
 _SLICE = 50  # services that are read before others get their turn
 _QUERY, _PTR, _IN = 0, 12, 1
 
@@ -43,7 +49,18 @@ class Link:
         self._heard = dict[str, None]()  # what is to be read
         self._settling = dict[str, float]()  # what is to be read again, and when
         self._ready = asyncio.Event()
+        self._calls = 0
+        self.following: asyncio.Task[None] | None = None
         self._slow: asyncio.Queue[str] = asyncio.Queue(MAX_SERVICES)
+
+    @property
+    def worn(self) -> bool:
+        """Whether it is time for another one: this one died, or zeroconf has too many plans.
+
+        It plans a question for every name that it hears, and only its cache has a limit: a flood of names
+        would have the plans grow for ever.
+        """
+        return self._calls >= MAX_CALLS or (self.following is not None and self.following.done())
 
     def query(self) -> None:
         """Ask everybody on the link who is there; the answers arrive within half a second."""
@@ -76,11 +93,16 @@ class Link:
     ) -> None:
         """Note what zeroconf says of a name; everything else waits for this call."""
         del zeroconf, service_type
+        self._calls += 1
         now = asyncio.get_running_loop().time()
         if name in self._own:
             return
         if state_change is ServiceStateChange.Removed:
             self._view.goodbye(name, now)
+            self._changed()
+        elif self._view.admit(name) and not is_instance(name):
+            self._view.refuse(name, "bad_instance", f"expected <instance>{SUFFIX}")
+            self._purge(name)
             self._changed()
         elif self._view.admit(name):
             self._view.confirm(name)
@@ -90,6 +112,13 @@ class Link:
             self._ready.set()
         else:
             self._changed()
+
+    def _purge(self, name: str) -> None:
+        """Take a name out of zeroconf's cache: it could not write its next question with it."""
+        cache = self._zeroconf.zeroconf.cache
+        cached = cache.async_get_unique(DNSPointer(TYPE, _PTR, _IN, 0, name))
+        if cached:
+            cache.async_remove_records([cached])
 
     async def follow(self) -> None:
         """Read what was heard; until cancelled."""
@@ -121,6 +150,8 @@ class Link:
     def _read(self, name: str) -> None:
         """Take a service from zeroconf's cache, or have it asked for."""
         del self._heard[name]
+        if not is_instance(name):
+            return  # refused when it was heard
         info = AsyncServiceInfo(TYPE, name)
         if info.load_from_cache(self._zeroconf.zeroconf):
             self._tell(info)
@@ -131,10 +162,13 @@ class Link:
         while True:
             name = await self._slow.get()
             info = AsyncServiceInfo(TYPE, name)
-            if await info.async_request(self._zeroconf.zeroconf, ANSWER_WITHIN, DNSQuestionType.QM):
+            try:
+                heard = await info.async_request(self._zeroconf.zeroconf, ANSWER_WITHIN, DNSQuestionType.QM)
+            except ZeroconfError:  # a host whose name cannot be asked for
+                heard = False
+            if heard:
                 self._tell(info)
-            else:
-                self._view.goodbye(name, asyncio.get_running_loop().time())
+            elif self._view.give_up(name, asyncio.get_running_loop().time()):
                 self._changed()
 
     def _tell(self, info: ServiceInfo) -> None:
@@ -161,15 +195,23 @@ async def listen(interface: Interface, view: View, changed: Callable[[], None]) 
         browser = AsyncServiceBrowser(
             zeroconf.zeroconf, TYPE, handlers=[link.hear], question_type=DNSQuestionType.QM
         )
-        following = asyncio.create_task(link.follow(), name=f"mdns-{interface.name}")
+        link.following = asyncio.create_task(link.follow(), name=f"mdns-{interface.name}")
         try:
             yield link
         finally:
-            following.cancel()
-            await asyncio.wait({following})
+            await _end(link.following)
             await browser.async_cancel()
     finally:
         await zeroconf.async_close()
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel a task; what it died of is told, if it did."""
+    task.cancel()
+    await asyncio.wait({task})
+    error = None if task.cancelled() else task.exception()
+    if error:
+        _log.error("listening to mDNS failed and begins anew", task=task.get_name(), exc_info=error)
 
 
 def _open(interface: Interface) -> AsyncZeroconf:

@@ -58,6 +58,10 @@ class View:
         for name in waiting:
             self.admit(name)
 
+    def refuse(self, name: str, code: str, detail: str) -> None:
+        """Say why an admitted name cannot be used."""
+        self._known[name] = Problem(subject(name), code, detail)
+
     def announce(self, service: Service) -> bool:
         """Take in what an admitted service says; whether that is news."""
         made = _made_of(service)
@@ -80,6 +84,14 @@ class View:
         self._beyond.pop(name, None)
         if name in self._known:
             self._leaving[name] = now + HOLD
+
+    def give_up(self, name: str, now: float) -> bool:
+        """It does not answer: what it said goes as after a goodbye. Whether it had said something."""
+        if self._known.get(name) is None:
+            self.forget(name)
+            return False
+        self.goodbye(name, now)
+        return True
 
     def pass_on(self, now: float) -> bool:
         """Forget those whose goodbye is old enough; whether there were any."""
@@ -121,12 +133,17 @@ def subject(name: str) -> str:
     return name if name.isprintable() else ascii(name)
 
 
+def is_instance(name: str) -> bool:
+    """Whether it is ``<instance>._proxenia._tcp.local.``, and can be written into a message again.
+
+    zeroconf decodes names generously: what was not UTF-8 may have become longer than a label can be.
+    """
+    label = name.removesuffix(SUFFIX)
+    return label != name and 1 <= len(label.encode()) <= MAX_LABEL and label.isprintable()
+
+
 def _candidate(service: Service) -> Candidate:
     label = service.name.removesuffix(SUFFIX)
-    if not 1 <= len(label.encode()) <= MAX_LABEL:
-        raise InvalidValueError(
-            "bad_instance", f"expected a name of 1 to {MAX_LABEL} bytes, got {label!a:.80}"
-        )
     if not service.addresses:
         raise InvalidValueError("no_address", "expected an address, got none")
     if len(service.addresses) > MAX_ENDPOINTS:

@@ -1,7 +1,8 @@
-"""What runs at the far end of a link, as a process in its namespace: ``python -m …far watch|flood``."""
+"""What runs at the far end of a link, in its namespace: ``python -m …far watch|flood|noise <count>``."""
 
 import asyncio
 import json
+import random
 import socket
 import sys
 
@@ -57,19 +58,40 @@ def announcement(number: int) -> bytes:
     return made.to_wire()
 
 
+def opened() -> socket.socket:
+    """A socket that speaks to the link."""
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sender.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 255)
+    sender.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+    sender.bind(("", GROUP[1]))
+    return sender
+
+
 async def flood(count: int) -> None:
     """Announce so many services, each once."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sender.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 255)
-        sender.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
-        sender.bind(("", GROUP[1]))
+    with opened() as sender:
         for number in range(count):
             sender.sendto(announcement(number), GROUP)
             if not number % PACE:
                 await asyncio.sleep(0.01)
 
 
+async def noise(count: int) -> None:
+    """Send datagrams of nothing, and announcements with wrong bytes in them."""
+    chance = random.Random(count)  # noqa: S311 - the same noise each time
+    with opened() as sender:
+        for number in range(count):
+            damaged = bytearray(announcement(number))
+            for _ in range(chance.randint(1, 40)):
+                damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+            sender.sendto(damaged if number % 2 else chance.randbytes(chance.randint(0, 600)), GROUP)
+            if not number % PACE:
+                await asyncio.sleep(0.01)
+
+
+MODES = {"watch": lambda _count: watch(), "flood": flood, "noise": noise}
+
 if __name__ == "__main__":
-    asyncio.run(watch() if sys.argv[1] == "watch" else flood(int(sys.argv[2])))
+    asyncio.run(MODES[sys.argv[1]](int(sys.argv[2])))

@@ -131,6 +131,21 @@ async def test_a_flood_is_bounded_and_said_and_who_was_there_before_stays(link: 
         await reader.until(lambda said: isinstance(said, Seen) and _of(said, "gw-1").version == "2")
 
 
+async def test_datagrams_of_any_bytes_do_no_harm(link: Link, avahi: Avahi) -> None:
+    avahi.publish(instance("gw-1"))
+    async with Reader(Mdns(MdnsOptions(interface=link.name))) as reader:
+        first = await reader.until(has(gw_1="192.0.2.7"))
+        assert isinstance(first, Seen)
+        noise = await start(link.namespace, "noise", "2000")
+        assert await noise.wait() == 0
+        avahi.publish(instance("gw-2", address="192.0.2.8"))
+
+        report = await reader.until(lambda said: isinstance(said, Seen) and "gw-2" in str(said.candidates))
+
+    assert isinstance(report, Seen)
+    assert _of(report, "gw-1") == _of(first, "gw-1")
+
+
 def _of(report: Seen, node_id: str) -> Candidate:
     return next(one for one in report.candidates if one.node_id == node_id)
 
@@ -141,7 +156,7 @@ async def test_our_own_gateways_are_announced_and_not_discovered_and_say_goodbye
     async def ours() -> Sequence[Advertisement]:
         return tuple(announced)
 
-    watcher = await start(link.namespace, "watch")
+    watcher = await start(link.namespace, "watch", "0")
     try:
         async with Reader(Mdns(MdnsOptions(interface=link.name, advertised=ours))) as reader:
             wanted = ["gateway-1", GATEWAY.spiffe_id, [["192.0.2.99", 8443, 0, 1]]]

@@ -128,7 +128,7 @@ HOSTILE = {
         f'x.{SERVICE} 60 TXT "org=a"',
         *(f"h.example. 60 A 192.0.2.{number}" for number in range(249)),
     ],
-    "unanswered": [f"x.{SERVICE} 60 CNAME y.{SERVICE}", f"y.{SERVICE} 60 CNAME x.{SERVICE}"],
+    "alias_loop": [f"x.{SERVICE} 60 CNAME y.{SERVICE}", f"y.{SERVICE} 60 CNAME x.{SERVICE}"],
     "txt_too_long": [
         f"x.{SERVICE} 60 SRV 0 0 1 h.example.",
         f"x.{SERVICE} 60 TXT " + " ".join(f'"k{number}"' for number in range(250)),

@@ -1,15 +1,18 @@
 """What is known of a link: announcements, goodbyes, limits, and names of any sort."""
 
 from dataclasses import replace
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from zeroconf import ServiceStateChange, Zeroconf
+from zeroconf.asyncio import AsyncZeroconf
 
-from control_plane.discovery import mdns_view
+from control_plane.discovery import mdns_link, mdns_view
 from control_plane.discovery.mdns_advertise import Advertisement, service
 from control_plane.discovery.mdns_interface import Interface, UnusableError, find
-from control_plane.discovery.mdns_view import HOLD, MAX_LABEL, SUFFIX, Service, View
+from control_plane.discovery.mdns_view import HOLD, MAX_LABEL, SUFFIX, TYPE, Service, View, is_instance
 from control_plane.model.sighting import RawEndpoint
 
 TXT = b"".join(
@@ -72,6 +75,19 @@ def test_a_goodbye_before_an_announcement_is_void() -> None:
     assert view.report().candidates[0].endpoints[0].port == 9443
 
 
+def test_who_does_not_answer_goes_and_makes_room_at_once_if_nothing_was_known() -> None:
+    view = View()
+    heard(view, ONE)
+    view.admit(f"silent{SUFFIX}")
+
+    assert view.give_up(ONE.name, 10.0)
+    assert not view.give_up(f"silent{SUFFIX}", 10.0)
+
+    assert view.names == (ONE.name,)
+    assert view.pass_on(10.0 + HOLD)
+    assert not view.names
+
+
 def test_the_same_again_is_no_news() -> None:
     view = View()
     heard(view, ONE)
@@ -108,13 +124,30 @@ def test_one_that_is_not_readable_is_refused_beside_the_others() -> None:
         "too_many_addresses": replace(
             ONE, name=f"c{SUFFIX}", addresses=tuple(f"192.0.2.{number}" for number in range(17))
         ),
-        "bad_instance": replace(ONE, name=SUFFIX),
         "txt_too_long": replace(ONE, name=f"d{SUFFIX}", txt=b"\x03a=b" * 300),
     }
     heard(view, ONE, *bad.values())
 
     assert names(view) == ["gw-1"]
     assert {problem.code for problem in view.report().refused} == set(bad)
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [
+        (f"gw-1{SUFFIX}", True),
+        (f"Büro im 2. Stock{SUFFIX}", True),
+        (SUFFIX, False),
+        (TYPE, False),
+        ("gw-1._other._tcp.local.", False),
+        ("gw-1._proxenia._tcp.example.", False),
+        (f"{'x' * 64}{SUFFIX}", False),
+        ("\ufffd" * 22 + SUFFIX, False),
+        (f"a\x00b{SUFFIX}", False),
+    ],
+)
+def test_names_that_cannot_be_asked_for_are_told_apart(name: str, *, fits: bool) -> None:
+    assert is_instance(name) is fits
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["hear", "bye", "wait"])), max_size=30))
@@ -183,6 +216,17 @@ def test_a_name_that_is_too_long_for_a_label_is_cut_and_stays_unique() -> None:
 
     assert len(made) == 2
     assert all(len(label) <= MAX_LABEL for label in made)
+
+
+async def test_a_link_is_opened_anew_after_so_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mdns_link, "MAX_CALLS", 3)
+    link = mdns_link.Link(cast("AsyncZeroconf", None), LINK, View(), lambda: None)
+
+    for number in range(3):
+        assert not link.worn
+        link.hear(cast("Zeroconf", None), TYPE, f"x{number}{SUFFIX}", ServiceStateChange.Added)
+
+    assert link.worn
 
 
 def test_an_interface_that_is_not_there_cannot_be_used() -> None:
