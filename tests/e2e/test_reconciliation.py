@@ -1,0 +1,242 @@
+"""Two organisations' audits, compared while real requests cross and after somebody changed one of them."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import aiohttp
+import asyncpg
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from control_plane.app.demo.organisation import Organisation, eventually, free_port
+from control_plane.store.server_files import ADMIN, ServerFiles
+from tests.e2e.conftest import room
+from tests.e2e.test_partners import proxenia
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+
+SETTLED = "2s"  # no row takes longer on its way when nothing is killed
+
+
+class Amber:
+    """A service that answers at once, or (below /slow) when it is told to."""
+
+    def __init__(self) -> None:
+        self.released = asyncio.Event()
+        self.waiting = 0
+        self._runner: web.AppRunner | None = None
+        self.address = ""
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.address = f"127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        self.released.set()
+        if self._runner:
+            await self._runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        if request.path.startswith("/slow"):
+            self.waiting += 1
+            await self.released.wait()
+        return web.Response(text="amber", status=503 if request.path == "/broken" else 200)
+
+
+@dataclass(frozen=True)
+class Partners:
+    """Riga calls amber@visby."""
+
+    visby: Organisation
+    riga: Organisation
+    amber: Amber
+
+    async def call(self, path: str, *, method: str = "GET") -> int:
+        url = f"http://127.0.0.1:{self.riga.sites[0].egress}{path}"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, url, headers={"host": "amber.visby.example"}) as answer,
+        ):
+            await answer.read()
+            return answer.status
+
+    async def compared(self, own: Organisation) -> dict[str, object]:
+        """A comparison of everything, as an operator asks for it."""
+        partner = self.riga if own is self.visby else self.visby
+        words = ("audit", "reconcile", partner.trust_domain, "--from", "1h", "--to", "0s", "-o", "json")
+        for code in (0, 1):
+            try:
+                text = await asyncio.to_thread(proxenia, own, *words, code=code)
+            except AssertionError:
+                continue
+            if code == 0:
+                return dict(json.loads(text))
+        reports = await own.get("/audit/reconciliations", limit="1")
+        return await own.get(f"/audit/reconciliations/{reports['items'][0]['id']}")
+
+
+def organisation(name: str, directory: Path) -> Organisation:
+    settings = {
+        "PROXENIA_PEERING_LISTEN": f"127.0.0.1:{free_port()}",
+        "PROXENIA_PARTNER_NETWORKS": "127.0.0.0/8",
+        "PROXENIA_AUDIT_HEADS_SECONDS": "2",
+    }
+    return Organisation(f"{name}.example", directory, sites=1, settings=settings)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def partners() -> AsyncIterator[Partners]:
+    with room() as directory:
+        visby, riga = organisation("visby", directory), organisation("riga", directory)
+        async with Amber() as amber, visby, riga:
+            await asyncio.gather(visby.ready(), riga.ready())
+            running = Partners(visby, riga, amber)
+            await asyncio.to_thread(_agree, running)
+
+            async def served() -> bool:
+                return await running.call("/first") == 200
+
+            await eventually("riga to reach amber@visby", served, within=30)
+            yield running
+
+
+def _agree(partners: Partners) -> None:
+    visby, riga = partners.visby, partners.riga
+    proxenia(visby, "resource", "add", "amber@visby.example", "--upstream", partners.amber.address)
+    token = proxenia(visby, "invite", "riga.example").splitlines()[0]
+    proxenia(riga, "join", token)
+    proxenia(visby, "agreement", "approve", "riga.example")
+    proxenia(riga, "agreement", "approve", "visby.example")
+    proxenia(visby, "grant", "add", "amber", "riga.example")
+    proxenia(riga, "resource", "add", "amber@visby.example")
+
+
+async def crossings(own: Organisation) -> int:
+    page = await own.get(
+        "/audit/events", event_type="cross_org_request", resource="amber@visby.example", limit="1000"
+    )
+    return len(page["items"])
+
+
+async def tamper(own: Organisation, statement: str) -> str:
+    """Change the database as its superuser, behind the back of every trigger."""
+    connection = await asyncpg.connect(ServerFiles.of(own.state_dir).dsn(role=ADMIN))
+    try:
+        await connection.execute("SET session_replication_role = replica")
+        return str(await connection.fetchval(statement))
+    finally:
+        await connection.close()
+
+
+def named(report: dict[str, object]) -> dict[str, str]:
+    differences = report["differences"]
+    assert isinstance(differences, list)
+    return {one["correlation_id"]: one["outcome"] for one in differences}
+
+
+async def test_what_crossed_is_the_same_on_both_sides(partners: Partners) -> None:
+    statuses = [
+        await partners.call(f"/{number}", method="GET" if number % 2 else "POST") for number in range(30)
+    ]
+    statuses.append(await partners.call("/broken", method="POST"))
+
+    async def complete() -> bool:
+        return await crossings(partners.riga) >= 32 and await crossings(partners.visby) >= 32
+
+    await eventually("every request in both audits", complete, within=30)
+    for own in (partners.riga, partners.visby):
+        report = await partners.compared(own)
+        assert report["error"] == ""
+        assert (report["agrees"], named(report)) == (True, {})
+        matched = report["matched"]
+        assert isinstance(matched, int)
+        assert matched >= 32
+    assert statuses == [200] * 30 + [503]
+
+
+async def test_heads_are_countersigned_and_an_export_proves_itself_elsewhere(
+    partners: Partners, tmp_path: Path
+) -> None:
+    async def witnessed() -> bool:
+        heads = (await partners.riga.get("/audit/heads"))["items"]
+        return {(head["side"], head["organisation"]) for head in heads} == {
+            ("ours", "visby.example"),
+            ("theirs", "visby.example"),
+        }
+
+    await eventually("both logs to be witnessed", witnessed, within=60)
+    anchors = tmp_path / "riga.pem"
+    anchors.write_text(await asyncio.to_thread(proxenia, partners.riga, "bundle", "own"), encoding="utf-8")
+    file = str(tmp_path / "audit.csv")
+
+    words = ("audit", "export", file, "--format", "csv", "--organisation", "visby.example")
+    await asyncio.to_thread(proxenia, partners.riga, *words)
+    said = await asyncio.to_thread(
+        proxenia, partners.visby, "audit", "verify-export", file, "--anchors", str(anchors)
+    )
+
+    assert said.startswith("good: ")
+    assert "rows of riga.example" in said
+
+
+async def test_what_somebody_changes_in_one_database_is_named_on_both_sides(partners: Partners) -> None:
+    change = "path", '{"path": "/nothing"}'
+    deleted = await tamper(
+        partners.visby,
+        "DELETE FROM audit_events WHERE metadata->>'path' = '/7' RETURNING correlation_id",
+    )
+    altered = await tamper(
+        partners.riga,
+        f"UPDATE audit_events SET metadata = metadata || '{change[1]}'"  # noqa: S608 - a text of ours
+        " WHERE metadata->>'path' = '/9' AND direction = 'egress' RETURNING correlation_id",
+    )
+
+    riga, visby = await partners.compared(partners.riga), await partners.compared(partners.visby)
+
+    assert named(riga) == {deleted: "only_ours", altered: "differing"}
+    assert named(visby) == {deleted: "only_theirs", altered: "differing"}
+    problems = (await partners.riga.get("/status"))["problems"]
+    assert [one["subject"] for one in problems if one["code"] == "audits_differ"] == ["partner visby.example"]
+
+
+async def test_what_a_killed_envoy_did_not_write_down_the_other_side_has(partners: Partners) -> None:
+    before = set(named(await partners.compared(partners.riga)))
+    call = asyncio.create_task(partners.call("/slow/1", method="POST"))
+
+    async def under_way() -> bool:
+        return partners.amber.waiting > 0
+
+    await eventually("a request to be under way", under_way)
+    os.kill(partners.riga.envoy_pid(partners.riga.sites[0]), signal.SIGKILL)
+    with pytest.raises((aiohttp.ClientError, OSError)):
+        await call
+    partners.amber.released.set()
+
+    async def back() -> bool:
+        try:
+            return await partners.call("/back") == 200
+        except aiohttp.ClientError:
+            return False
+
+    await eventually("riga's Envoy to be back", back, within=30)
+    await asyncio.sleep(float(SETTLED.removesuffix("s")))
+    report = await partners.compared(partners.riga)
+
+    new = {one: outcome for one, outcome in named(report).items() if one not in before}
+    assert list(new.values()) == ["only_theirs"]
+    differences = report["differences"]
+    assert isinstance(differences, list)
+    lost = next(one for one in differences if one["correlation_id"] in new)
+    assert (lost["theirs"]["path"], lost["theirs"]["method"]) == ("/slow/1", "POST")
