@@ -18,6 +18,7 @@ from envoy.extensions.transport_sockets.tls.v3 import secret_pb2, tls_pb2
 from google.protobuf import json_format
 
 from control_plane.model.xds import CLUSTER, ENDPOINTS, LISTENER, LOCAL_CLUSTER, ROUTES, SECRET, XdsResource
+from control_plane.translate.names import METRICS
 
 
 def bootstrap(resources: Iterable[XdsResource], *, admin: str = "", free_ports: bool = False) -> str:
@@ -30,7 +31,9 @@ def bootstrap(resources: Iterable[XdsResource], *, admin: str = "", free_ports: 
     static = result.static_resources
     for name, body in bodies.get(CLUSTER, {}).items():
         static.clusters.append(_cluster(body, bodies[ENDPOINTS][name]))
-    for body in bodies.get(LISTENER, {}).values():
+    for name, body in bodies.get(LISTENER, {}).items():
+        if name == METRICS:  # it leads to Envoy's own admin interface, a cluster of the agent's bootstrap
+            continue
         listener = _listener(body, bodies[ROUTES])
         if free_ports:
             listener.address.socket_address.port_value = 0
