@@ -24,6 +24,7 @@ from control_plane.ports.objects import Objects
 from control_plane.ports.overview import Overview
 from control_plane.ports.peering import BundleKeeping, Inviting, Joining, PartnerViews
 from control_plane.ports.reconciliation import Reconciliations, Reconciling
+from control_plane.ports.shadow import ShadowCounts
 from control_plane.ports.verification import Verifying
 
 
@@ -92,6 +93,7 @@ class Dependencies:
     streams: Streams | None = None
     judging: Judging | None = None
     history: History | None = None
+    shadows: ShadowCounts | None = None
     address: str = ""  # host:port where browsers reach the dashboard; empty: they do not
     now: Callable[[], datetime] = _now
     node_ids: NodeIds = field(default_factory=NodeIds)

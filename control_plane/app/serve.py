@@ -182,6 +182,7 @@ class Parts:
             audits=self.partnership.audits if self.partnership else None,
             discovery=self.discovery.parts,
             history=self.database.history,
+            shadows=self.database.shadows,
             streams=self.gateways,
             judging=Judge(self.federator.world, self.federator.exports),
             isolation=Isolation(

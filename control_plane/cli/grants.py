@@ -132,3 +132,14 @@ def disapprove_grant(place: Place, grant_id: str, approval: str, output: str) ->
     """Take an APPROVAL back: the grant is not in force any more."""
     document = place.api().send("POST", path_of(*_GRANTS, grant_id, "disapprove"), {"approval": approval})
     show(document, output, lambda: f"grant {grant_id} waits for approval again")
+
+
+@grant.command("shadow")
+@click.argument("grant_id", metavar="ID")
+@click.option("--since", type=time, help="From when on: 15m, 2h or 2026-01-31T12:00.  [default: 24h]")
+@output_option
+@pass_place
+def show_shadow(place: Place, grant_id: str, since: str | None, output: str) -> None:
+    """Count what a shadow grant would have allowed."""
+    document = place.api().get(path_of(*_GRANTS, grant_id, "shadow"), {"since": since})
+    show(document, output, lambda: fields(document))

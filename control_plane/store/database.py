@@ -26,6 +26,7 @@ from control_plane.store.partners import PostgresBundleStates, PostgresPartners
 from control_plane.store.peering import PostgresInvitations
 from control_plane.store.pool import Pool
 from control_plane.store.reconciliations import PostgresReconciliations
+from control_plane.store.shadow import PostgresShadowCounts
 from control_plane.store.singleton import PostgresSingleton
 
 _log = structlog.get_logger()
@@ -50,6 +51,7 @@ class Database:
         self.audit_log = PostgresAuditLog(self._pool)
         self.audit_reader = PostgresLogReader(self._pool)
         self.history = PostgresHistory(self._pool)
+        self.shadows = PostgresShadowCounts(self._pool)
         self.deliveries = PostgresDeliveries(self._pool)
         self.issued = PostgresIssued(self._pool)
         self.traffic = PostgresTraffic(self._pool)

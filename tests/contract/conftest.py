@@ -13,6 +13,7 @@ from control_plane.ports.heads import HeadKeeping
 from control_plane.ports.history import History
 from control_plane.ports.objects import Objects
 from control_plane.ports.reconciliation import Crossings, Reconciliations
+from control_plane.ports.shadow import ShadowCounts
 from control_plane.store.database import Database
 from tests.fakes.audit import FakeAudit, FakeStatistics
 from tests.fakes.deliveries import FakeDeliveries
@@ -20,6 +21,7 @@ from tests.fakes.heads import FakeHeads
 from tests.fakes.history import FakeHistory
 from tests.fakes.objects import FakeObjects
 from tests.fakes.reconciliation import FakeCrossings, FakeReconciliations
+from tests.fakes.shadow import FakeShadowCounts
 from tests.integration.discovery.plugin_world import example_installed
 from tests.integration.postgres import database_url, postgres_server
 
@@ -32,6 +34,7 @@ class Store:
 
     objects: Objects
     history: History
+    shadows: ShadowCounts
     audit: AuditStore
     deliveries: DeliveryLog
     statistics: AuditStatistics
@@ -46,6 +49,7 @@ def fake() -> Store:
     return Store(
         objects,
         FakeHistory(objects),
+        FakeShadowCounts(audit),
         audit,
         FakeDeliveries(),
         FakeStatistics(audit),
@@ -61,6 +65,7 @@ async def postgres(database_url: str) -> AsyncIterator[Store]:
         yield Store(
             database.objects,
             database.history,
+            database.shadows,
             database.audit,
             database.deliveries,
             database.statistics,
@@ -99,3 +104,8 @@ def deliveries(store: Store) -> DeliveryLog:
 @pytest.fixture
 def history(store: Store) -> History:
     return store.history
+
+
+@pytest.fixture
+def shadows(store: Store) -> ShadowCounts:
+    return store.shadows

@@ -165,3 +165,23 @@ async def test_nobody_brings_an_approval_along(core: World) -> None:
     answer = await core.call("POST", f"{API}/grants", forged)
 
     assert (answer.status, answer.code) == (422, "bad_approval")
+
+
+async def test_what_a_shadow_grant_would_have_allowed_is_counted(core: World) -> None:
+    await core.call("POST", f"{API}/grants", grant("trial", shadow=True))
+    await core.audit.append(
+        [
+            audit_event(
+                number,
+                resource=STOCKFISH,
+                decision=decision,
+                metadata={"shadow": "trial", "shadow_result": "allowed"},
+            )
+            for number, decision in enumerate(("denied", "denied", "allowed"), 1)
+        ]
+    )
+
+    answer = await core.call("GET", f"{API}/grants/trial/shadow", params={"since": "2026-01-01T00:00:00Z"})
+
+    assert (answer.document["would_allow"], answer.document["denied"]) == (3, 2)
+    assert answer.document["shadow"] is True

@@ -44,6 +44,7 @@ from tests.fakes.history import FakeHistory
 from tests.fakes.objects import FakeObjects
 from tests.fakes.peering import FakeBundleStates, FakeSingleton
 from tests.fakes.reconciliation import FakeReconciling
+from tests.fakes.shadow import FakeShadowCounts
 
 OWN = TrustDomain("bergen.example")
 PARTNER = TrustDomain("luebeck.example")
@@ -163,6 +164,7 @@ class World:
             ),
             judging=self.judging,
             streams=self.streams,
+            shadows=FakeShadowCounts(self.audit),
             history=self.database.history if self.database else FakeHistory(self.objects),
         )
 
