@@ -87,19 +87,9 @@ class Parts:
         discovery = Discovery.of(settings, database, federator, now=utc_now)
         fitness = FitnessWatch.of(database, federator, tuning, partnership)
         audit_log = AuditLogParts.of(settings, database, authority)
+        core = (settings, database, authority, board, federator, loop)
         return cls(
-            *(
-                settings,
-                database,
-                authority,
-                board,
-                federator,
-                loop,
-                partnership,
-                discovery,
-                anchors,
-                fitness,
-            ),
+            *(*core, partnership, discovery, anchors, fitness),
             gateways=Gateways(database.deliveries, replica=socket.gethostname()),
             audit_log=audit_log,
         )
