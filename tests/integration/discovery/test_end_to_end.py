@@ -2,7 +2,8 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from control_plane.ports.source import Report, Seen
 from tests.contract.source_world import Record, World
 from tests.fakes.source import FakeSource, FakeWorld, candidate_of
 from tests.integration.discovery.avahi_world import AvahiWorld
+from tests.integration.discovery.bind9 import needs_bind9
 from tests.integration.discovery.bind9_world import Bind9World
 from tests.integration.discovery.consul_world import DoubleWorld
 from tests.integration.discovery.deployment import OWN, PARTNER, Deployment, deployed
@@ -217,3 +219,46 @@ async def test_what_is_discovered_of_strangers_is_offered_and_never_used(
         await deployment.until_endpoints(AT_ONE)
         await deployment.call("POST", f"/federation/agreements/{PARTNER}/revoke", {})
         await deployment.until_endpoints()
+
+
+@needs_bind9
+async def test_a_server_that_dies_changes_nothing_for_a_node_that_another_source_confirms(
+    room: Path, database_url: str
+) -> None:
+    # As if the name server had been away for longer than what it said stands.
+    gone = {**SHORT, "discovery_blind_seconds": 0}
+    zone, consul = Bind9World(room, ttl=1, floor=1), DoubleWorld()
+    async with AsyncExitStack() as stack:
+        for place in (zone, consul):
+            await place.start()
+            stack.push_async_callback(place.stop)
+            await place.put(ONE)
+        sources = [zone.source(), consul.source()]
+        deployment = await stack.enter_async_context(deployed(room, database_url, sources, **gone))
+
+        async def spoken_of_by() -> list[str]:
+            names: list[str] = (await deployment.listed())["gw-1"]["sources"]
+            return names
+
+        await deployment.until_endpoints(AT_ONE)
+        await deployment.until("both to say so", _says(spoken_of_by, "consul", "dns-sd:luebeck.example"))
+
+        await zone.break_off()
+        await deployment.until("only Consul to say so", _says(spoken_of_by, "consul"))
+        assert await deployment.endpoints() == {AT_ONE: 0}
+        assert (await deployment.listed())["gw-1"]["status"] == "online"
+
+        await zone.mend()
+        await deployment.until(
+            "both to say so again", _says(spoken_of_by, "consul", "dns-sd:luebeck.example"), within=60
+        )
+        await consul.remove("gw-1")
+        await deployment.until("only DNS to say so", _says(spoken_of_by, "dns-sd:luebeck.example"))
+        assert await deployment.endpoints() == {AT_ONE: 0}
+
+
+def _says(ask: Callable[[], Awaitable[list[str]]], *expected: str) -> Callable[[], Awaitable[bool]]:
+    async def same() -> bool:
+        return await ask() == list(expected)
+
+    return same
