@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import aiohttp
 import grpc
 import pytest
 import pytest_asyncio
@@ -84,11 +85,16 @@ async def test_a_gateway_with_its_certificate_is_served_over_tcp(wismar: Wismar,
     with remote_agent(wismar.environment(tmp_path), tmp_path / "log", "far-1"):
 
         async def connected() -> bool:
-            gateways = {row["id"]: row for row in (await wismar.get("/federation/gateways"))["items"]}
-            row = gateways.get("far-1", {})
-            return bool(row.get("connected") and row["acknowledged"] == row["wanted"] >= 5)
+            return await has_everything(wismar, "far-1")
 
         await eventually("far-1 to have acknowledged everything", connected, within=20)
+
+
+async def has_everything(wismar: Wismar, gateway: str) -> bool:
+    """Whether the gateway is there, and has acknowledged all that it was sent."""
+    gateways = {row["id"]: row for row in (await wismar.get("/federation/gateways"))["items"]}
+    row = gateways.get(gateway, {})
+    return bool(row.get("connected") and row["acknowledged"] == row["wanted"] >= 5)
 
 
 @pytest.mark.parametrize("claimed", ["wismar-1", "far-3"])
@@ -109,6 +115,34 @@ async def test_without_a_certificate_nothing_is_served(wismar: Wismar) -> None:
         call = channel.stream_stream(ADS, request_serializer=None, response_deserializer=None)()
         with pytest.raises(grpc.aio.AioRpcError):
             await call.read()
+
+
+async def test_a_remote_gateway_that_starts_without_its_control_plane_has_its_listeners(
+    wismar: Wismar, tmp_path: Path
+) -> None:
+    wismar.issue("far-4", tmp_path / "gateway" / "far-4")
+    environment = wismar.environment(tmp_path)
+    url = f"http://{environment['PROXENIA_EGRESS_LISTEN']}/"
+
+    async def listens() -> bool:
+        try:
+            async with aiohttp.ClientSession() as session, session.get(url) as answer:
+                return answer.status == 404  # nothing is imported, and it says so
+        except aiohttp.ClientError:
+            return False
+
+    async def ready() -> bool:
+        return await has_everything(wismar, "far-4") and await listens()
+
+    with remote_agent(environment, tmp_path / "log", "far-4"):
+        await eventually("far-4 to have everything", ready, within=20)
+    stopped = await listens()
+    await wismar.stop("up")
+
+    with remote_agent(environment, tmp_path / "log", "far-4"):
+        assert await eventually("its listeners", listens, within=40)
+
+    assert not stopped
 
 
 async def first_answer(wismar: Wismar, home: Path, claimed: str) -> grpc.StatusCode:
