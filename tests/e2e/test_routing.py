@@ -1,10 +1,13 @@
 """Two organisations whose gateways hold only what they use: checks, a drain, a circuit, late names."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from control_plane.app.demo.organisation import eventually
 from tests.e2e.conftest import room
@@ -13,6 +16,8 @@ from tests.e2e.pair import WITHIN, Pair, pair
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 SETTINGS = {"PROXENIA_ON_DEMAND": "true", "PROXENIA_CHECK_SECONDS": "1", "PROXENIA_RATE_LIMITS": "enforced"}
+TAKES = 1.5  # seconds until the slow service answers
+SLOW = "slow.luebeck.example"
 NODE = "luebeck-1@luebeck.example"
 
 
@@ -21,6 +26,32 @@ async def partners() -> AsyncIterator[Pair]:
     with room() as directory:
         async with pair(directory, SETTINGS) as running:
             yield running
+
+
+@asynccontextmanager
+async def slow_service() -> AsyncIterator[int]:
+    async def answer(_: web.Request) -> web.Response:
+        await asyncio.sleep(TAKES)
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+async def offer(partners: Pair, name: str, upstream: dict[str, object]) -> None:
+    """Lübeck offers it, Novgorod may use it and knows it."""
+    resource = {"name": name, "organisation": "luebeck.example"}
+    await partners.luebeck.post("/federation/resources", resource | {"upstreams": [upstream]})
+    grant = {"id": name, "resource": name, "subject": "novgorod.example"}
+    await partners.luebeck.post("/federation/grants", grant)
+    await partners.novgorod.post("/federation/resources", resource)
 
 
 async def call(partners: Pair, host: str = "orders.luebeck.example") -> int:
@@ -61,13 +92,21 @@ async def test_checks_are_in_the_audit_and_no_request_of_anybody(partners: Pair)
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_drained_node_gets_nothing_until_it_is_undrained(partners: Pair) -> None:
-    await partners.novgorod.post(f"/federation/nodes/{NODE}/drain", {"reason": "new disks"})
-    await answers(partners, 503)
+async def test_a_drained_node_finishes_what_runs_and_gets_nothing_new(partners: Pair) -> None:
+    async with slow_service() as port:
+        await offer(partners, "slow", {"host": "127.0.0.1", "port": port})
+        await answers(partners, 200, SLOW)
+        running = asyncio.create_task(call(partners, SLOW))
+        await asyncio.sleep(TAKES / 3)
+        await partners.novgorod.post(f"/federation/nodes/{NODE}/drain", {"reason": "new disks"})
+        await answers(partners, 503)
+        was_running = not running.done()
+        finished = await running
     drained = await partners.novgorod.get(f"/federation/nodes/{NODE}")
     await partners.novgorod.post(f"/federation/nodes/{NODE}/undrain", {})
     await answers(partners, 200)
 
+    assert (was_running, finished) == (True, 200)
     assert drained["status"] in {"online", "degraded"}  # answers of a moment ago outweigh it
 
 
@@ -96,14 +135,10 @@ async def test_five_failures_open_the_circuit_which_is_seen_and_closes_again(par
 async def test_a_name_that_comes_later_fails_at_once_before_and_works_after(partners: Pair) -> None:
     assert partners.upstream.endpoint
     address = {"host": partners.upstream.endpoint.host, "port": partners.upstream.endpoint.port}
-    later = {"name": "later", "organisation": "luebeck.example"}
     host = "later.luebeck.example"
 
     unknown = [await call(partners, host) for _ in range(3)]
-    await partners.luebeck.post("/federation/resources", later | {"upstreams": [address]})
-    grant = {"id": "later", "resource": "later", "subject": "novgorod.example"}
-    await partners.luebeck.post("/federation/grants", grant)
-    await partners.novgorod.post("/federation/resources", later)
+    await offer(partners, "later", address)
     await answers(partners, 200, host)
     group = {"name": "later", "organisation": "novgorod.example", "members": ["luebeck.example"]}
     await partners.novgorod.post("/federation/groups", group)
