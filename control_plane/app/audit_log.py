@@ -79,6 +79,10 @@ class AuditLogParts:
             known=tuple(self.sealer.file.last()),
         )
 
+    async def witnessed(self) -> list[bytes]:
+        """Our heads that partners have countersigned."""
+        return [held.head for side, held in await self.database.heads.all() if side == "ours"]
+
     async def run(self) -> None:
         """Say that the control plane runs, then seal and retire until cancelled."""
         await self._say("control-plane.start")

@@ -162,7 +162,7 @@ class Parts:
             anchors=self.authority.anchors,
             counts=self.federator.counts,
             waiting=self.waiting,
-            verifying=Verifier(self.audit_log.verification),
+            verifying=Verifier(self.audit_log.verification, self.audit_log.witnessed),
             address=self.settings.admin_listen,
             expiries=watch(self.settings, self.authority, self.database),
             statistics=self.database.statistics,

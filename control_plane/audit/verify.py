@@ -25,14 +25,17 @@ _MAX_HEADS = 2000  # over the batches of one piece
 class Verification:
     """``step`` until it says that it is done; then ``bad`` is None, or what was found first.
 
-    ``known``: signed heads that are kept outside of the database, ours and those that partners have.
+    ``known``: our signed heads that are kept outside of the database; ``witnessed``: those that partners
+    have, and we hold their signatures for.
     """
 
     own: TrustDomain
     reader: LogReader
     judge: Judge
     known: Iterable[bytes] = ()
+    witnessed: Iterable[bytes] = ()
     until: datetime | None = None
+    rows: int = ROWS
     bad: Bad | None = None
     total: int = 0  # rows of the log, as of its last head
     unsealed: int = 0  # rows that were stored since
@@ -125,8 +128,8 @@ class Verification:
 
     def _take_known(self) -> None:
         """Heads from outside that are of this log, and not of before the start."""
-        for signed in self.known:
-            head = payload_of(signed)
+        for signed in (*self.known, *self.witnessed):
+            head = self._known_head(signed)
             if head.log_id != self.walk.log_id or head.size <= self._start[0]:
                 continue
             self.compared += 1
@@ -134,6 +137,12 @@ class Verification:
                 had = f"had {head.size} by the head of {head.at:%Y-%m-%d %H:%M}, which is kept outside"
                 raise BadError(Bad("log_truncated", f"the log has {self.total} rows, and {had}", self.total))
             self.walk.outside[head.size] = head
+
+    def _known_head(self, signed: bytes) -> TreeHead:
+        try:
+            return claimed(signed)
+        except ValueError as error:
+            raise BadError(Bad("head_altered", f"a head that was kept or witnessed: {error}")) from error
 
     async def step(self) -> bool:
         """Verify one piece more; False when there is nothing more to do."""
@@ -152,7 +161,7 @@ class Verification:
             await self._end()
             return False
         before = walk.frontier.size
-        piece = await self.reader.piece(walk.batch, last.batch, rows=ROWS)
+        piece = await self.reader.piece(walk.batch, last.batch, rows=self.rows)
         heads = await self.reader.heads(before or self._start[0], limit=_MAX_HEADS)
         # Another thread, so that who asks for something else gets an answer meanwhile.
         await asyncio.to_thread(walk.take, piece, heads)
@@ -194,7 +203,7 @@ class Verification:
         """Rows that wait to be sealed: they must be the shipments that our control planes signed."""
         walk = self.walk
         while True:
-            piece = await self.reader.piece(after, None, rows=ROWS)
+            piece = await self.reader.piece(after, None, rows=self.rows)
             at = 0
             for one in piece.batches:
                 self._check_batch(one.signed, batch=one.batch)

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -16,14 +16,19 @@ _CURSOR = re.compile(r"(\d{1,18})\.([0-9a-f]{16})\Z")
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Implements ports.verification.Verifying; ``make`` gives a verification that has not begun."""
+    """Implements ports.verification.Verifying; ``make`` gives a verification that has not begun.
+
+    ``witnessed`` are our heads that partners have countersigned.
+    """
 
     make: Callable[[], Verification]
+    witnessed: Callable[[], Awaitable[Sequence[bytes]]]
 
     async def verify(self, scope: Scope, *, within: float) -> Verified:
         """Verify for about so many seconds."""
         made = self.make()
         made.until = scope.until
+        made.witnessed = await self.witnessed()
         after = _after(scope.after) if scope.after else None
         await made.begin(since=scope.since.date() if scope.since else None, after=after)
         if scope.after and made.bad is None and cursor(made) != scope.after:
