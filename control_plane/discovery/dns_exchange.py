@@ -1,6 +1,7 @@
 """Carries DNS messages: over UDP a socket for each question, over TCP many questions on one connection."""
 
 import asyncio
+import errno
 from collections import deque
 from types import TracebackType
 from typing import NamedTuple, Self, cast
@@ -8,6 +9,7 @@ from typing import NamedTuple, Self, cast
 from control_plane.discovery.dns_message import Header, MessageError, Question, header
 
 STREAMS = 3  # connections to one server; each has all of its questions under way at once (RFC 7766, 6.2.1.1)
+CONNECT_WAIT = 1.0  # seconds
 AT_ONCE = 1024  # bytes of answers that are handed on in one turn of the loop, if not a single larger one
 _LENGTH = 2  # bytes in front of each message on a connection
 _MAX_LATE = 64  # datagrams that are no answer before a socket is given up
@@ -106,11 +108,18 @@ class StreamPool:
         async with self._locks[number]:
             stream = self._streams[number]
             if stream is None or stream.ended:
-                _, stream = await asyncio.get_running_loop().create_connection(
-                    _Stream, self._server.host, self._server.port
-                )
+                stream = await self._connect()
                 self._streams[number] = stream
             return stream
+
+    async def _connect(self) -> "_Stream":
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(CONNECT_WAIT):
+                _, stream = await loop.create_connection(_Stream, self._server.host, self._server.port)
+        except TimeoutError as error:
+            raise ConnectionRefusedError(errno.ETIMEDOUT, "lets nobody in over TCP") from error
+        return stream
 
 
 class _Stream(asyncio.Protocol):

@@ -139,6 +139,8 @@ class NameServers:
         if stream and server not in self._datagrams_only:
             try:
                 return await self._over_stream(server, question)
+            except TimeoutError:
+                raise  # one name may take long to find; it says nothing of the connection
             except OSError:
                 self._datagrams_only.add(server)
         async with asyncio.timeout(DATAGRAM_WAIT):
