@@ -44,6 +44,8 @@ def by_peer(limits: Iterable[int], tuning: Tuning) -> _Filter:
         ),
         filter_enforced=base_pb2.RuntimeFractionalPercent(default_value=enforced),
         enable_x_ratelimit_headers="DRAFT_VERSION_03",  # how much is left, with every answer
+        # For a caller whose number this listener does not know (yet): never none at all.
+        token_bucket=_tokens(DEFAULT, tuning),
         always_consume_default_token_bucket=BoolValue(value=False),
         max_dynamic_descriptors=UInt32Value(value=MAX_CALLERS),
         # By the number of our gateways: a limit is not multiplied by them.
@@ -68,11 +70,15 @@ def _bucket(limit: int, tuning: Tuning) -> ratelimit_pb2.LocalRateLimitDescripto
     entry = ratelimit_pb2.RateLimitDescriptor.Entry
     return ratelimit_pb2.LocalRateLimitDescriptor(
         entries=[entry(key="limit", value=str(limit)), entry(key="peer")],
-        token_bucket=token_bucket_pb2.TokenBucket(
-            max_tokens=burst(limit, tuning.burst),
-            tokens_per_fill=UInt32Value(value=limit),
-            fill_interval=seconds(_HOUR),
-        ),
+        token_bucket=_tokens(limit, tuning),
+    )
+
+
+def _tokens(limit: int, tuning: Tuning) -> token_bucket_pb2.TokenBucket:
+    return token_bucket_pb2.TokenBucket(
+        max_tokens=burst(limit, tuning.burst),
+        tokens_per_fill=UInt32Value(value=limit),
+        fill_interval=seconds(_HOUR),
     )
 
 

@@ -8,6 +8,7 @@ from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.config.route.v3 import route_pb2
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2
 from envoy.extensions.transport_sockets.tls.v3 import secret_pb2, tls_pb2
+from google.protobuf.json_format import MessageToDict
 
 from control_plane.model.bundle import Bundle
 from control_plane.model.federation import Export, Import, Listeners, Partner, Planned, Policy, Target
@@ -17,6 +18,7 @@ from control_plane.model.node import Endpoint
 from control_plane.model.resource import Resource
 from control_plane.model.tuning import Tuning
 from control_plane.model.xds import CLUSTER, ENDPOINTS
+from control_plane.translate.rate_limits import by_peer
 from control_plane.translate.rbac import allowing
 from control_plane.translate.tls import SIGNS_NOTHING
 from control_plane.translate.unit import Translated, egress_routes, ingress_routes, ingress_trust, translate
@@ -170,3 +172,19 @@ def test_checks_go_over_the_same_connections_and_prove_only_that_the_gateway_is_
     assert check.http_health_check.path == "/.well-known/proxenia-health"
     assert (check.interval.seconds, check.no_traffic_interval.seconds) == (5, 5)
     assert not check.HasField("transport_socket_match_criteria")
+
+
+def test_every_limit_has_a_bucket_and_who_has_another_is_said_by_the_routes() -> None:
+    export = Export(STOCK, ((LB_1, (Policy("g", ()),)),), limits=((LB_1, 500),))
+    hosts = route_pb2.RouteConfiguration.FromString(translated(export).virtual_host).virtual_hosts
+
+    limited = by_peer((10_000, 500), Tuning(burst=20))
+    buckets = {one.entries[0].value: one.token_bucket for one in limited.descriptors}
+    facts = [MessageToDict(route.metadata)["filterMetadata"]["proxenia"] for route in hosts[0].routes]
+
+    assert {name: (one.max_tokens, one.tokens_per_fill.value) for name, one in buckets.items()} == {
+        "10000": (20, 10_000),
+        "500": (20, 500),
+    }
+    assert limited.token_bucket == buckets["10000"]  # for a number that this listener does not know
+    assert all(one["limits"] == {LB_1: "500"} for one in facts)
