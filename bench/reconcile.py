@@ -2,7 +2,8 @@
 
 Run with ``make bench NAME=reconcile`` (``QUICK=1``: a tenth of the rows, and a tenth of the time allowed).
 Two control planes with a database each in one real PostgreSQL speak over TLS on loopback. First nothing
-differs; then a superuser deletes and alters ten rows behind the back of both.
+differs; then a superuser deletes and alters ten rows behind the back of both. In between, a page of the audit
+by each filter is timed.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from time import perf_counter
 
 import asyncpg
 
+from bench.audit_pages import pages
 from bench.report import Report, quick, ratio
 from control_plane.model.identity import TrustDomain
 from control_plane.model.reconciliation import Interval, Outcome, Reconciliation
@@ -139,6 +141,10 @@ async def main() -> int:
         report.figure("nothing differs: differences", len(same.differences), unit="rows", at_most=0)
         share = ratio(same.bytes, size)
         report.figure("nothing differs: bytes transferred", share, unit="of the rows", at_most=MOST_SHARE)
+
+        report.progress("reading pages")
+        halfway = BEGAN + timedelta(milliseconds=ROWS // 2)
+        await pages(luebeck.database.audit, report, halfway=halfway)
 
         expected = await seed(server)
         found = await compare(luebeck, report, "ten differ")

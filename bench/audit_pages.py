@@ -1,0 +1,50 @@
+"""How long a page of the audit takes by each filter: newest rows, far back, and where nothing is found."""
+
+from dataclasses import replace
+from datetime import datetime
+from time import perf_counter
+
+from bench.report import Report
+from control_plane.ports.audit import AuditQuery, AuditStore
+from control_plane.store.audit_rows import cursor
+
+PAGE = 100
+MOST_MS = 100.0
+TIMES = 3
+
+
+async def pages(audit: AuditStore, report: Report, *, halfway: datetime) -> None:
+    """One figure for each filter: the slower of its newest page and of one that begins ``halfway``."""
+    some = await audit.query(AuditQuery(limit=1))
+    row = some[0]
+    queries = {
+        "no filter": AuditQuery(),
+        "correlation id": AuditQuery(correlation_id=row.correlation_id),
+        "principal": AuditQuery(principal=row.principal),
+        "organisation": AuditQuery(organisation=row.resource.partition("@")[2]),
+        "resource": AuditQuery(resource=row.resource),
+        "node": AuditQuery(node=row.reporter),
+        "decision": AuditQuery(decision="allowed"),
+        "event type": AuditQuery(event_type="cross_org_request"),
+        "a principal that does not exist": AuditQuery(principal="nobody"),
+        "an organisation that does not exist": AuditQuery(organisation="nobody.example"),
+        "a node that does not exist": AuditQuery(node="nobody"),
+        "a capability that does not exist": AuditQuery(capability="nothing"),
+        "a decision that was never made": AuditQuery(decision="denied"),
+        "an event type that never was": AuditQuery(event_type="gap"),
+    }
+    middle = (await audit.query(AuditQuery(until=halfway, limit=1)))[0]
+    for name, query in queries.items():
+        newest = await _best(audit, replace(query, limit=PAGE))
+        deep = await _best(audit, replace(query, limit=PAGE, after=cursor(middle)))
+        report.figure(f"page by {name}", max(newest, deep), unit="ms", at_most=MOST_MS)
+
+
+async def _best(audit: AuditStore, query: AuditQuery) -> float:
+    """The fastest of some times, in milliseconds; the first also plans the statement."""
+    taken = []
+    for _ in range(TIMES):
+        began = perf_counter()
+        await audit.query(query)
+        taken.append((perf_counter() - began) * 1000)
+    return min(taken)
