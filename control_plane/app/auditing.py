@@ -1,10 +1,8 @@
 """The audit in use, put together: comparing it with partners."""
 
 from control_plane.admin.dependencies import AuditParts
-from control_plane.app.audit_log import AuditLogParts
 from control_plane.app.settings import Settings
 from control_plane.app.source_settings import words
-from control_plane.audit.verifying import Verifier
 from control_plane.peering.answering import Privacy
 from control_plane.peering.assemble import Peering
 from control_plane.peering.auditing import AuditStores, Schedule
@@ -22,13 +20,6 @@ def schedule_of(settings: Settings) -> Schedule:
         home=frozenset(words(settings.reconcile_home)), without=frozenset(words(settings.reconcile_without))
     )
     return Schedule(reconcile=settings.reconcile_seconds, heads=settings.audit_heads_seconds, privacy=privacy)
-
-
-def verifier_of(log: AuditLogParts, peering: Peering | None) -> Verifier:
-    """Verification against our own heads and those that partners countersigned."""
-    if peering is None or peering.auditing is None:
-        return Verifier(log.verification)
-    return Verifier(log.verification, peering.auditing.offering.witnessed)
 
 
 def parts_of(peering: Peering) -> AuditParts | None:

@@ -11,9 +11,7 @@ import structlog
 from control_plane.model.audit import EventType
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import Problem
-from control_plane.peering import jws, messages
 from control_plane.peering.audit_channel import AuditChannel, Saying, Tally
-from control_plane.peering.authenticate import authenticate
 from control_plane.peering.paths import AUDIT_HEADS
 from control_plane.peering.record import Note, Recorder
 from control_plane.peering.refusal import RefusedError
@@ -139,25 +137,6 @@ class Offering:
             event_type=EventType.RECONCILIATION,
             reason=refusal.code,
         )
-
-    async def witnessed(self) -> list[bytes]:
-        """Our heads that partners countersigned, as far as their bundles still verify that they did."""
-        found = []
-        for side, held in await self.kept.all():
-            if side != "ours":
-                continue
-            try:
-                sealed = jws.read(held.countersigned, HeadWitness.TYP)
-                said = messages.read(HeadWitness, sealed.payload)
-                authenticate(sealed, await self.channel.bundle(held.organisation), now=held.at)
-            except RefusedError as error:
-                _log.warning(
-                    "a countersignature does not hold", organisation=held.organisation, code=error.code
-                )
-                continue
-            if said.witnessed and said.head == name_of(held.head):
-                found.append(held.head)
-        return found
 
     async def problems(self) -> tuple[Problem, ...]:
         """Logs that do not continue what was witnessed: a partner's, or our own as a partner says."""

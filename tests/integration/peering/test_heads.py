@@ -141,22 +141,3 @@ async def test_a_head_of_somebody_else_is_refused(deployment: Deploy) -> None:
     assert await refused(replace(offering, log=visby.log)) == "bad_head"
     assert await visby.database.heads.theirs(LUEBECK) is None
     assert await luebeck.database.heads.ours(VISBY) is None
-
-
-async def test_what_is_countersigned_is_known_and_a_forged_countersignature_is_not(
-    deployment: Deploy,
-) -> None:
-    luebeck, _, offering = await partners(deployment)
-    luebeck.log.grow(7)
-    held = await offering.offer(VISBY)
-    assert held is not None
-
-    good = await offering.witnessed()
-    luebeck.log.grow(1)
-    other = await luebeck.log.next(0)
-    assert other
-    await luebeck.database.heads.keep_ours(replace(held, head=other.signed, size=8))
-    forged = await offering.witnessed()
-
-    assert good == [held.head]
-    assert forged == []
