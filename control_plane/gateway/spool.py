@@ -125,12 +125,16 @@ class Spool:
         if not self._unsaid or name is None:
             return
         data = b"".join(self._unsaid)
-        descriptor = os.open(self.logs[0].directory / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        descriptor = os.open(self.logs[0].directory / name, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(descriptor, data)
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                data = b"\n" + data  # a full disk has cut Envoy's last line: it must not swallow this one
+            written = os.write(descriptor, data)
         finally:
             os.close(descriptor)
-        self._unsaid.clear()
+        if written == len(data):  # what was cut short is said again, whole
+            self._unsaid.clear()
 
 
 def _count(path: Path) -> int:
