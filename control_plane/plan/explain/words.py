@@ -46,7 +46,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "handshake_failed": (
         "the TLS handshake failed: the certificate is missing, or the partner's anchors do not verify it",
-        "compare the partner's bundle (proxenia bundle show) with the certificate's issuer",
+        "compare the partner's bundle (proxenia bundle list) with the certificate's issuer",
     ),
     "connection_lost": ("the connection ended before the answer was complete", "see the partner's gateway"),
     "retries_exhausted": ("every attempt failed", "see the partner's nodes: proxenia explain <resource>"),
