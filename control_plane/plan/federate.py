@@ -50,7 +50,8 @@ def _partner(world: World, organisation: TrustDomain) -> Outcome:
         return Outcome(None, (wrong,) if agreement else ())
     if not world.known(organisation):
         return Outcome(None)
-    conflicts = world.sighted.conflicts(organisation)
+    # Of organisations without an agreement nothing is offered, so what sources say of them is no fault yet.
+    conflicts = world.sighted.conflicts(organisation) if agreement else ()
     closed = world.closed_because(organisation)
     if closed is None:
         revoked = world.revoked(organisation)
