@@ -26,6 +26,7 @@ from control_plane.ports.reconciliation import Reconciliations, Standing
 
 LOCK = "reconciliation"
 SCHEDULE = "schedule"
+AT_ONCE = 4  # partners; each may take 32 bytes of memory a row
 NAMED = 1000  # differences that a report names; more are counted
 OPEN = 1000  # differences that are looked at again
 SETTLE = timedelta(seconds=60)  # that rows may take on their way into the database
@@ -82,20 +83,28 @@ class Reconciler:
             await asyncio.sleep(self._pause)
 
     async def round(self) -> None:
-        """Compare with every trusted partner whose time has come, one after the other."""
+        """Compare with every trusted partner whose time has come, some at a time; none waits for another."""
         standings = {one.organisation: one for one in await self.reports.standings()}
-        for record in await self.partners.all():
-            interval = self._due(standings.get(record.organisation), self._now())
-            if interval is None or not record.addresses:
-                continue
-            try:
-                await self.reconcile(record.organisation, interval, actor=SCHEDULE)
-            except RefusedError as refusal:
-                _log.debug("no reconciliation", organisation=record.organisation, code=refusal.code)
-            except UnavailableError:
-                raise
-            except Exception:  # noqa: BLE001 - a defect with one partner must not stop the others
-                _log.exception("a reconciliation failed", organisation=record.organisation)
+        limit = asyncio.Semaphore(AT_ONCE)
+
+        async def one(organisation: TrustDomain, interval: Interval) -> None:
+            async with limit:
+                try:
+                    await self.reconcile(organisation, interval, actor=SCHEDULE)
+                except RefusedError as refusal:
+                    _log.debug("no reconciliation", organisation=organisation, code=refusal.code)
+                except UnavailableError as error:
+                    _log.warning("reconciliation waits for the database", detail=str(error))
+                except Exception:  # noqa: BLE001 - a defect with one partner must not stop the others
+                    _log.exception("a reconciliation failed", organisation=organisation)
+
+        async with asyncio.TaskGroup() as group:
+            for record in await self.partners.all():
+                interval = self._due(standings.get(record.organisation), self._now())
+                if interval is not None and record.addresses:
+                    group.create_task(
+                        one(record.organisation, interval), name=f"audit of {record.organisation}"
+                    )
 
     def _due(self, standing: Standing | None, now: datetime) -> Interval | None:
         until = now - SETTLE

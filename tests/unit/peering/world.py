@@ -10,7 +10,7 @@ from control_plane.model.bundle import Bundle
 from control_plane.model.identity import SpiffeId, TrustDomain
 from control_plane.model.peering import PeeringAddress, control_plane_id
 from control_plane.peering import jws, messages, proof, transcript
-from control_plane.peering.messages import Accepted, Challenge, Heartbeat, Introduction, Join
+from control_plane.peering.messages import Introduction, Join, Typed
 from control_plane.peering.token import Token
 from control_plane.pki import sign, spiffe_bundle, template
 from control_plane.pki.certificate import to_pem
@@ -73,7 +73,7 @@ class Organisation:
         document = spiffe_bundle.encode(self.bundle, refresh_hint=300).decode()
         return Introduction(document, (PeeringAddress(f"peering.{self.name}", 8444),), ())
 
-    def seal(self, message: Challenge | Join | Accepted | Heartbeat, *, typ: str = "") -> bytes:
+    def seal(self, message: Typed, *, typ: str = "") -> bytes:
         payload = messages.write(message)
         return jws.seal(payload, typ or message.TYP, key=self.key, chain=self.chain)
 
