@@ -160,7 +160,7 @@ class World:
         organisation = TrustDomain(key.partition("@")[2])
         merged, offered = self.sighted.merged(key), organisation in self.agreements
         self._node(key, merged.node if offered else self.sighted.manual(key), dirty)
-        if self.sighted.note(key, organisation, merged.conflict) and offered:
+        if self.sighted.note(key, organisation, merged.conflict) and self.known(organisation):
             dirty.add(Unit(UnitKind.PARTNER, organisation))
 
     def _node(self, key: str, new: Node | None, dirty: set[Unit]) -> None:
