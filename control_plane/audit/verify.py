@@ -1,7 +1,7 @@
 """Verify the log from one end to the other, in steps; the first thing that is not as it was is named."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Self
@@ -14,11 +14,13 @@ from control_plane.chain.head import TreeHead
 from control_plane.chain.tree import Frontier, genesis
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import InvalidValueError
-from control_plane.ports.audit_log import BEFORE_ALL, LogReader, StoredHead
+from control_plane.ports.audit_log import BEFORE_ALL, LogReader, Piece, StoredHead
 from control_plane.ports.verification import Bad
 
 ROWS = 20_000  # read at once
 _MAX_HEADS = 2000  # over the batches of one piece
+
+_Read = tuple[Piece, Sequence[StoredHead]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,6 +44,7 @@ class Verification:
     compared: int = 0  # heads from outside
     _walk: Walk | None = None
     _last: TreeHead | None = None
+    _ahead: "asyncio.Task[_Read] | None" = None
     _start: tuple[int, int] = (BEFORE_ALL, BEFORE_ALL)  # size and batch of the head before the first row
 
     @property
@@ -152,7 +155,11 @@ class Verification:
             return await self._step()
         except BadError as error:
             self.bad = error.bad
+            await self.close()
             return False
+        except BaseException:
+            await self.close()
+            raise
 
     async def _step(self) -> bool:
         walk = self.walk
@@ -161,17 +168,40 @@ class Verification:
             await self._end()
             return False
         before = walk.frontier.size
-        piece = await self.reader.piece(walk.batch, last.batch, rows=self.rows)
-        heads = await self.reader.heads(before or self._start[0], limit=_MAX_HEADS)
+        ahead = self._ahead or self._read_ahead(walk.batch, before or self._start[0])
+        piece, heads = await ahead
+        self._ahead = None
+        if piece.batches and piece.batches[-1].batch < last.batch:
+            rows = sum(len(one.body) // ENTRY for one in piece.batches)
+            self._ahead = self._read_ahead(piece.batches[-1].batch, before + rows)
         # Another thread, so that who asks for something else gets an answer meanwhile.
         await asyncio.to_thread(walk.take, piece, heads)
         if not piece.batches:
             missing = f"the log has {last.size} rows by its last head, and ends after {before}"
             raise BadError(Bad("row_missing", missing, before))
-        return not (self.until is not None and payload_of(walk.signed).at >= self.until)
+        if self.until is not None and payload_of(walk.signed).at >= self.until:
+            await self.close()
+            return False
+        return True
+
+    def _read_ahead(self, batch: int, size: int) -> asyncio.Task[_Read]:
+        """The database reads the next piece while this one is hashed."""
+        return asyncio.create_task(self._read(batch, size), name="read the audit")
+
+    async def _read(self, batch: int, size: int) -> _Read:
+        piece = await self.reader.piece(batch, self._finish[1], rows=self.rows)
+        return piece, await self.reader.heads(size, limit=_MAX_HEADS)
+
+    async def close(self) -> None:
+        """End what is still being read."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.wait([self._ahead])
+            self._ahead = None
 
     async def pause(self) -> None:
         """Check what can be checked of the part that ends at the last head that was passed."""
+        await self.close()
         walk = self.walk
         census = await self.reader.census(self._start, (walk.passed, walk.last))
         if census.seals != walk.counted:
