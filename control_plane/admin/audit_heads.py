@@ -110,11 +110,9 @@ async def accept_log(call: Call, _: Nothing) -> Reply:
 
 async def meter(call: Call) -> Sequence[Family]:
     """How far each log is witnessed, and refused heads, as metrics."""
-    if call.deps.audits is None:
-        return ()
-    kept, now = call.deps.audits.heads, call.deps.now()
-    found = (await kept.all())[: 2 * MAX_METERED]
-    refused = await kept.evidence(limit=MAX_EVIDENCE)
+    parts, now = call.deps.audits, call.deps.now()
+    found = (await parts.heads.all())[: 2 * MAX_METERED] if parts else []
+    refused = await parts.heads.evidence(limit=MAX_EVIDENCE) if parts else []
     return (
         Family(
             "proxenia_audit_head_witnessed_seconds",

@@ -165,9 +165,8 @@ async def reconcile(call: Call, wanted: NewReconciliation) -> Reply:
 
 async def meter(call: Call) -> Sequence[Family]:
     """How it stands with each partner, as metrics."""
-    if call.deps.audits is None:
-        return ()
-    standings, now = (await call.deps.audits.reports.standings())[:MAX_METERED], call.deps.now()
+    parts, now = call.deps.audits, call.deps.now()
+    standings = (await parts.reports.standings())[:MAX_METERED] if parts else []
     labels = ("organisation",)
     return (
         Family(
