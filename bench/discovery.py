@@ -2,8 +2,8 @@
 
 Run with ``make bench NAME=discovery`` (``QUICK=1``: fewer changes). A node's port is changed again and again
 in a real bind9, a real avahi, a Consul double, a file and by the API; each change is timed until the list has
-it and until Envoy has the endpoint. Then 10,000 instances in one zone are listed. An argument (``asked``,
-``whole``) chooses one part.
+it and until Envoy has the endpoint. Then 10,000 instances in one zone are listed (quick: 2,000).
+An argument (``asked``, ``whole``) chooses one part.
 """
 
 import asyncio
