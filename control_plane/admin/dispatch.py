@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import socket
+import struct
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -74,6 +76,7 @@ def _endpoint(route: Route, deps: Dependencies) -> Endpoint:
             path=dict(request.match_info),
             if_match=_if_match(request),
             role=caller.role,
+            via=via(request),
         )
         given = await read_input(request, operation, takes)
         try:
@@ -85,6 +88,19 @@ def _endpoint(route: Route, deps: Dependencies) -> Endpoint:
         return _response(operation, reply, answers)
 
     return answer
+
+
+def via(request: web.Request) -> str:
+    """From where a request comes, as the kernel says: an address, or a user of this machine."""
+    peer = request.get_extra_info("peername")
+    if isinstance(peer, tuple):
+        return f"tcp {peer[0]}"
+    connection = request.get_extra_info("socket")
+    if connection is None or not hasattr(socket, "SO_PEERCRED"):
+        return "unix"
+    size = struct.calcsize("3i")
+    _, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+    return f"unix, user {user}"
 
 
 def _if_match(request: web.Request) -> int | None:

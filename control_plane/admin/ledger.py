@@ -84,6 +84,7 @@ async def note(call: Call, action: str, resource: str) -> None:
         resource=resource,
         action=action,
         decision="allowed",
+        metadata={"from": call.via} if call.via else {},
     )
     await call.deps.audit.append([event])
 
@@ -98,6 +99,8 @@ async def _record(call: Call, deeds: Sequence[Deed], *, failure: str = "") -> No
 def _event(call: Call, number: int, deed: Deed, failure: str) -> AuditEvent:
     row_id = f"{call.request_id}/{number}" + ("/failed" if failure else "")
     metadata = {"after": digest(deed.kind, deed.after)}
+    if call.via:
+        metadata["from"] = call.via
     if not deed.blind:
         metadata["before"] = digest(deed.kind, deed.before.value if deed.before else None)
     return AuditEvent(

@@ -71,6 +71,7 @@ class Call:
     path: Mapping[str, str]
     if_match: int | None = None
     role: Role = Role.VIEWER  # of the actor
+    via: str = ""  # from where
 
 
 @dataclass(frozen=True, slots=True)

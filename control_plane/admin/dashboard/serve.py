@@ -18,6 +18,7 @@ from control_plane.admin.dashboard.pages import PAGES, Page
 from control_plane.admin.dashboard.render import render
 from control_plane.admin.dashboard.sessions import Session, Sessions, matches
 from control_plane.admin.dependencies import Dependencies
+from control_plane.admin.dispatch import via
 from control_plane.admin.operation import JSON, Call, Route
 from control_plane.admin.problems import ApiError, field_errors
 from control_plane.admin.tokens import Holder, TokenFileError
@@ -97,7 +98,7 @@ class Dashboard:
 
     def _call(self, request: web.Request, session: Session, path: Mapping[str, str]) -> Call:
         holder = session.holder
-        return Call(self._deps, holder.name, request[REQUEST_ID], path, role=holder.role)
+        return Call(self._deps, holder.name, request[REQUEST_ID], path, role=holder.role, via=via(request))
 
     async def _do(self, request: web.Request, session: Session) -> web.StreamResponse:
         """Carry out an operation of the API as the signed-in person, with that person's role."""

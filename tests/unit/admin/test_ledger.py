@@ -1,5 +1,6 @@
 """No change without an audit event, and none of what is refused."""
 
+import os
 from collections.abc import Sequence
 
 import pytest
@@ -26,6 +27,13 @@ async def test_every_change_is_audited_with_its_digests(world: World) -> None:
     created, edited, removed = (event.metadata for event in events)
     assert created["before"] == removed["after"] == ""
     assert created["after"] == edited["before"] != edited["after"] == removed["before"]
+
+
+async def test_an_event_says_from_where_it_was_done(world: World) -> None:
+    await world.call("POST", NODES, node())
+
+    (event,) = world.audit.events
+    assert event.metadata["from"] == f"unix, user {os.getuid()}"
 
 
 async def test_the_answer_names_the_correlation_id_of_its_event(world: World) -> None:
