@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from functools import partial
 from time import perf_counter
 
 import aiohttp
 
 from bench.report import Report, percentile, quick
+from control_plane.app.demo.organisation import Organisation, eventually
 from tests.e2e.pair import WITHIN, Pair
 from tests.integration.translate.parties import Parties
 
@@ -30,6 +32,15 @@ async def fill(partners: Pair) -> None:
     for name in used:
         grant = {"id": f"g-{name}", "resource": name, "subject": partners.novgorod.trust_domain}
         await partners.luebeck.post("/federation/grants", grant)
+    for own in partners.organisations:
+        await eventually(f"{own.name}'s gateway to have everything", partial(has_everything, own))
+    await asyncio.sleep(3)  # what was loaded is audited and sealed meanwhile
+
+
+async def has_everything(own: Organisation) -> bool:
+    """Whether the gateway acknowledged all that it should have."""
+    rows = (await own.get(f"/federation/gateways/{own.sites[0].gateway_id}/deliveries"))["deliveries"]
+    return all(row["wanted"] == row["acknowledged"] and not row["in_flight"] for row in rows)
 
 
 async def timed(session: aiohttp.ClientSession, url: str, host: str, wanted: int = 200) -> float:
