@@ -17,6 +17,7 @@ def test_only_the_health_checks_need_no_token() -> None:
 
 def test_whatever_changes_something_needs_an_operator() -> None:
     reading = {
+        "/api/v1/audit/export",
         "/api/v1/audit/query",
         "/api/v1/federation/authorize",
         "/api/v1/federation/routes/explain",
