@@ -54,9 +54,12 @@ def statement(query: AuditQuery, columns: Sequence[str]) -> tuple[str, list[Any]
     node = conditions.parameter(query.node)
     # Our own gateways report what they do; a partner's node is the target of what we sent to it.
     reported = _select(names, conditions.where(f"reporter = {node}"), limit)
-    target = f"target_node = {node} AND target_node <> '' AND direction = 'egress' AND reporter <> {node}"
+    target = f"target_node = {node} AND target_node <> '' AND direction = 'egress'"
     called = _select(names, conditions.where(target), limit)
-    both = f"SELECT {names} FROM (({reported}) UNION ALL ({called})) AS found {_ORDER} LIMIT {limit}"  # noqa: S608 - values are parameters
+    # Names are often the same on both sides, so most rows may be both; leaving them out of one part would
+    # mean to read them all.
+    once = f"SELECT DISTINCT ON (timestamp, event_id) {names}"
+    both = f"{once} FROM (({reported}) UNION ALL ({called})) AS found {_ORDER} LIMIT {limit}"
     return both, conditions.arguments
 
 
