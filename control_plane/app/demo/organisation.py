@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -20,15 +22,24 @@ from control_plane.model.identity import TrustDomain
 T = TypeVar("T")
 
 BOOTSTRAP = "bootstrap.json"  # the argument by which an agent knows its Envoy
+_OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_LOWEST = 12_000  # below it, services of the machine may come
 START_WITHIN = 60.0  # seconds; a laptop needs about five
 
 
 def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that was free a moment ago.
+
+    Not one of those that the kernel gives to outgoing connections: any of our many could take it meanwhile.
+    """
+    outgoing = int(_OUTGOING.read_text(encoding="ascii").split()[0])
+    for _ in range(1_000):
+        port = secrets.randbelow(outgoing - _LOWEST) + _LOWEST if outgoing > _LOWEST else 0
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            bound: int = probe.getsockname()[1]
+            return bound
+    raise DemoError("expected a free loopback port, got a thousand that are taken")
 
 
 class DemoError(Exception):
