@@ -46,7 +46,8 @@ class Machine:
         given = {key: self._here(value) for key, value in SERVICES[name]["environment"].items()}
         given["PROXENIA_PARTNER_NETWORKS"] = "127.0.0.0/8"
         given["PROXENIA_GATEWAY_ADDRESS"] = ""
-        given.pop("PROXENIA_CONSUL_ADDRESS")  # no Consul here: the source would only say that it is lost
+        # No Consul here: the source would only say that it is lost.
+        given = {key: value for key, value in given.items() if not key.startswith("PROXENIA_CONSUL_")}
         if "PROXENIA_DATABASE_URL" in given:
             given["PROXENIA_DATABASE_URL"] = self._database_url
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("PROXENIA_")}
