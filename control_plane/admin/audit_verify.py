@@ -43,7 +43,7 @@ class VerifyQuery:
 async def verify(call: Call, wanted: VerifyQuery) -> Reply:
     """Verify a part; ``next`` is null at the end, ``bad`` names the first thing that is wrong."""
     if call.deps.verifying is None:
-        raise ApiError("unavailable", "this control plane does not keep the audit as a log")
+        raise ApiError("log_off", "this control plane does not keep the audit as a log")
     scope = Scope(since=wanted.since, until=wanted.until, after=wanted.after)
     try:
         return Reply(await call.deps.verifying.verify(scope, within=SECONDS))

@@ -48,6 +48,7 @@ REQUEST: dict[str, Code] = {
         "Browsers do not reach the dashboard",
         "start the control plane with --admin-listen 127.0.0.1:<port>",
     ),
+    "log_off": Code(409, "The audit is not kept as a log here", "start the whole control plane"),
     "peering_off": Code(
         409, "This control plane does not speak with partners", "start it with --peering-listen"
     ),
@@ -144,6 +145,7 @@ VALUES: dict[str, Code] = {
     "bad_timeout": Code(422, "A time-out is out of range", _VALUE),
     "bad_preferred": Code(422, "The preferred node is none of the resource's", _VALUE),
     "bad_steering": Code(422, "A decision about a node has a value out of range", _VALUE),
+    "bad_interval": Code(422, "An interval has no beginning before its end", _VALUE),
     "bad_nodes": Code(422, "A node is named twice", _VALUE),
     "bad_serial": Code(422, "A serial number has the wrong form", "copy it from an audit event"),
     "too_many_revoked": Code(422, "Too much is revoked one by one", "revoke the organisation"),

@@ -1,6 +1,7 @@
 """What the command line starts: each function runs one process until it ends and returns its exit code."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ def _run(
     overrides: Mapping[str, object],
 ) -> int:
     log.configure()
+    # Children are other programs: gRPC need not be made ready for going on in them, nor say that it is not.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     try:
         return _loop(main(load(config, overrides)))
     except SettingsError as error:

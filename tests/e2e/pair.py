@@ -165,8 +165,12 @@ async def _introduce(running: Pair) -> None:
 async def _passes(running: Pair) -> bool:
     url = f"http://127.0.0.1:{running.novgorod.sites[0].egress}/"
     headers = {"host": f"{RESOURCE}.{running.luebeck.trust_domain}"}
-    async with aiohttp.ClientSession(timeout=WITHIN) as session, session.get(url, headers=headers) as answer:
-        return answer.status == 200
+    async with aiohttp.ClientSession(timeout=WITHIN) as session:
+        try:
+            async with session.get(url, headers=headers) as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False  # its listener is just being made
 
 
 async def _watch(organisations: tuple[Organisation, ...], load: Load, done: asyncio.Event) -> None:
