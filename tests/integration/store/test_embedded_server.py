@@ -47,8 +47,10 @@ async def test_it_listens_on_no_port_and_keeps_what_it_acknowledged(state_dir: P
 async def test_after_a_kill_the_same_launcher_starts_it_again(state_dir: Path) -> None:
     server = EmbeddedPostgres(state_dir)
     async with running(server) as dsn:
+        await execute(
+            server.owner_dsn, "CREATE TABLE kept AS SELECT 7 AS number; GRANT SELECT ON kept TO PUBLIC"
+        )
         busy = await asyncpg.connect(dsn)
-        await busy.execute("CREATE TABLE kept AS SELECT 7 AS number")
         query = asyncio.create_task(busy.execute("SELECT pg_sleep(30)"))
         os.kill(server.pid, signal.SIGKILL)
         code = await server.wait()
