@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(420)]
 SETTINGS = """
 seed = 20
 [generation]
-max-examples = 25
+max-examples = 15
 [checks.positive_data_acceptance]
 enabled = false
 [checks.negative_data_rejection]
