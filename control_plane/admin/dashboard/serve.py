@@ -14,7 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from control_plane.admin.answers import REQUEST_ID, refusal_of
 from control_plane.admin.dashboard.news import News
-from control_plane.admin.dashboard.pages import PAGES, Page
+from control_plane.admin.dashboard.page import Page
+from control_plane.admin.dashboard.pages import PAGES
 from control_plane.admin.dashboard.render import render
 from control_plane.admin.dashboard.sessions import Session, Sessions, matches
 from control_plane.admin.dependencies import Dependencies
