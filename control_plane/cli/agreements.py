@@ -6,8 +6,9 @@ import click
 
 from control_plane.cli.api import path_of
 from control_plane.cli.options import Place, limit_option, output_option, pass_place, show, show_list
+from control_plane.cli.output import Column, Table
 from control_plane.cli.parse import read_input
-from control_plane.cli.text import fields, shown, table
+from control_plane.cli.text import fields
 
 _AGREEMENTS = ("federation", "agreements")
 _STATES = click.Choice(["untrusted", "pending", "trusted", "revoked"])
@@ -31,21 +32,19 @@ def agreement() -> None:
 @pass_place
 def list_agreements(place: Place, limit: int, output: str) -> None:
     """List agreements."""
-    show_list(place.api().pages(path_of(*_AGREEMENTS), {}, limit=limit), output, _table)
+    show_list(place.api().pages(path_of(*_AGREEMENTS), {}, limit=limit), output, _AGREEMENT_TABLE)
 
 
-def _table(items: list[dict[str, Any]]) -> str:
-    rows = [
-        [
-            item["organisation"],
-            item["state"],
-            shown(item["paused"]),
-            shown(item["fingerprints"]),
-            item["reason"],
-        ]
-        for item in items
-    ]
-    return table(["ORGANISATION", "STATE", "PAUSED", "FINGERPRINTS (SHA-256)", "REASON"], rows)
+_AGREEMENT_TABLE = Table(
+    (
+        Column("ORGANISATION", "organisation"),
+        Column("STATE", "state"),
+        Column("PAUSED", "paused"),
+        Column("FINGERPRINTS (SHA-256)", "fingerprints"),
+        Column("REASON", "reason"),
+    ),
+    name="organisation",
+)
 
 
 @agreement.command("show")

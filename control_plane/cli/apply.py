@@ -68,7 +68,7 @@ def _text(answer: dict[str, Any]) -> str:
     lines = [line for change in changes for line in _lines(change)]
     verb = "would change" if answer["dry_run"] else "changed"
     summary = f"{len(changes)} {verb}, {answer['unchanged']} as declared already"
-    return "\n".join([*lines, summary])
+    return "\n".join([summary, *lines])
 
 
 def _lines(change: dict[str, Any]) -> list[str]:

@@ -9,10 +9,32 @@ from control_plane.cli.audit_export import export, tail, verify_export
 from control_plane.cli.audit_heads import accept_log, heads
 from control_plane.cli.audit_statistics import statistics
 from control_plane.cli.options import Place, output_option, pass_place, show_list
+from control_plane.cli.output import Column, Table
 from control_plane.cli.parse import time
 from control_plane.cli.reconciliation import reconcile, reconciliations
-from control_plane.cli.text import table
 from control_plane.cli.verify import verify
+
+_TABLE = Table(
+    (
+        Column("TIME", "timestamp"),
+        Column("REPORTER", "reporter"),
+        Column("EVENT", "event_type"),
+        Column("WAY", "direction"),
+        Column("PRINCIPAL", "principal"),
+        Column("ACTION", "action"),
+        Column("RESOURCE", "resource"),
+        Column("STATUS", lambda item: item["status"] or ""),
+        Column("DECISION", "decision"),
+        Column("REASON", "reason"),
+        Column("MS", "duration_ms", wide=True),
+        Column("BYTES", "bytes", wide=True),
+        Column("FROM", "source_node", wide=True),
+        Column("TO", "target_node", wide=True),
+        Column("POLICY", "policy_id", wide=True),
+        Column("CORRELATION ID", "correlation_id"),
+    ),
+    name="event_id",
+)
 
 
 @click.group()
@@ -48,20 +70,4 @@ audit.add_command(verify)
 @pass_place
 def list_events(place: Place, /, limit: int, output: str, **filters: Any) -> None:  # noqa: ANN401 - click's options by name
     """List audit events, newest first."""
-    show_list(place.api().pages(path_of("audit", "events"), filters, limit=limit), output, _table)
-
-
-def _table(items: list[dict[str, Any]]) -> str:
-    columns = ("timestamp", "reporter", "event_type", "direction", "principal", "action", "resource")
-    rows = [
-        [
-            *(item[name] for name in columns),
-            item["status"] or "",
-            item["decision"],
-            item["reason"],
-            item["correlation_id"],
-        ]
-        for item in items
-    ]
-    headers = ["TIME", "REPORTER", "EVENT", "WAY", "PRINCIPAL", "ACTION", "RESOURCE"]
-    return table([*headers, "STATUS", "DECISION", "REASON", "CORRELATION ID"], rows)
+    show_list(place.api().pages(path_of("audit", "events"), filters, limit=limit), output, _TABLE)

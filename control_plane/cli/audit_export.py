@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import click
 from control_plane.cli.api import Api, path_of
 from control_plane.cli.export_rows import READERS, WRITERS, flat
 from control_plane.cli.faults import Fault
-from control_plane.cli.options import Place, pass_place
+from control_plane.cli.options import Place, output_option, pass_place, show
+from control_plane.cli.output import show_event
 from control_plane.cli.parse import time
 from control_plane.cli.text import clean
 
@@ -40,7 +42,7 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command()
 @click.option("--count", type=click.IntRange(1), help="End after so many rows.")
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@output_option
 @pass_place
 def tail(place: Place, /, count: int | None, output: str) -> None:
     """Follow the audit: each row as soon as it is sealed; Ctrl-C ends it."""
@@ -49,7 +51,7 @@ def tail(place: Place, /, count: int | None, output: str) -> None:
         news = api.wait(path_of("audit", "tail"), {"after": after, "limit": min(count or 500, 500)})
         after = news["next"]
         for item in news["items"]:
-            click.echo(json.dumps(item) if output == "json" else _short(item))
+            show_event(item, output, partial(_short, item), name=item["event_id"])
             seen += 1
             if seen == count:
                 return
@@ -118,7 +120,8 @@ def _write(api: Api, body: dict[str, Any], file: Path, form: str) -> int:
     required=True,
     help="PEM: the anchors of the organisation whose audit it is, from where you trust them to be right.",
 )
-def verify_export(file: Path, anchors: Path) -> None:
+@output_option
+def verify_export(file: Path, anchors: Path, output: str) -> None:
     """Verify an exported FILE without any control plane: every row, against heads that were signed."""
     from control_plane.cli.export_proof import checked  # noqa: PLC0415 - takes long to import
     from control_plane.model.problem import InvalidValueError  # noqa: PLC0415 - needed only here
@@ -130,9 +133,17 @@ def verify_export(file: Path, anchors: Path) -> None:
     last = found.heads[-1] if found.heads else None
     others = f"; {found.left_out} rows between them are not shown" if found.left_out else ", and no other"
     until = f", up to row {last.size} of log {last.log_id}, {last.at.isoformat()}" if last else ""
-    click.echo(
+    text = (
         f"good: {found.rows} rows of {clean(found.organisation)} in {len(found.heads)} parts{others}{until}"
     )
+    answer = {
+        "verdict": "good",
+        "organisation": found.organisation,
+        "rows": found.rows,
+        "left_out": found.left_out,
+        "parts": len(found.heads),
+    }
+    show(answer, output, lambda: text)
 
 
 def _lines_of(file: Path) -> Iterator[Any]:

@@ -6,7 +6,19 @@ import click
 
 from control_plane.cli.api import path_of
 from control_plane.cli.options import Place, output_option, pass_place, show
+from control_plane.cli.output import Column, Table
 from control_plane.cli.text import table
+
+_HEADS = Table(
+    (
+        Column("LOG OF", lambda item: item["organisation"] if item["side"] == "theirs" else "ours"),
+        Column("WITNESSED BY", lambda item: "us" if item["side"] == "theirs" else item["organisation"]),
+        Column("ROWS", "size"),
+        Column("AT", "at"),
+        Column("LOG", "log_id"),
+    ),
+    name="organisation",
+)
 
 
 @click.command()
@@ -15,30 +27,22 @@ from control_plane.cli.text import table
 def heads(place: Place, /, output: str) -> None:
     """List what partners witnessed of our log, what we witnessed of theirs, and what was refused."""
     document = place.api().get(path_of("audit", "heads"))
-    show(document, output, lambda: _text(document))
+    show(document, output, lambda: _text(document), names=lambda: _HEADS.names(document["items"]))
 
 
 @click.command("accept-log")
 @click.argument("organisation")
+@output_option
 @pass_place
-def accept_log(place: Place, /, organisation: str) -> None:
+def accept_log(place: Place, /, organisation: str, output: str) -> None:
     """Believe ORGANISATION's audit log anew, when its operator has explained what changed."""
     place.api().send("POST", path_of("audit", "heads", organisation, "accept"), {})
-    click.echo(f"the next head of {organisation} begins anew")
+    answer = {"organisation": organisation, "accepted": True}
+    show(answer, output, lambda: f"the next head of {organisation} begins anew")
 
 
 def _text(document: dict[str, Any]) -> str:
-    rows = [
-        [
-            item["organisation"] if item["side"] == "theirs" else "ours",
-            "us" if item["side"] == "theirs" else item["organisation"],
-            item["size"],
-            item["at"],
-            item["log_id"],
-        ]
-        for item in document["items"]
-    ]
-    parts = [table(["LOG OF", "WITNESSED BY", "ROWS", "AT", "LOG"], rows)]
+    parts = [_HEADS.text(document["items"])]
     if document["refused"]:
         refused = [
             [item["organisation"], item["code"], item["at"], item["detail"]] for item in document["refused"]

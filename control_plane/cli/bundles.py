@@ -6,6 +6,7 @@ import click
 
 from control_plane.cli.api import path_of
 from control_plane.cli.options import Place, limit_option, output_option, pass_place, show, show_list
+from control_plane.cli.output import Column, Table
 from control_plane.cli.parse import read_input
 from control_plane.cli.text import clean, shown, table
 
@@ -24,22 +25,22 @@ def bundle() -> None:
 @pass_place
 def list_bundles(place: Place, limit: int, output: str) -> None:
     """List the CA certificates of all organisations."""
-    show_list(place.api().pages(path_of(*_BUNDLES), {}, limit=limit), output, _bundle_table)
+    show_list(place.api().pages(path_of(*_BUNDLES), {}, limit=limit), output, _BUNDLE_TABLE)
 
 
-def _bundle_table(items: list[dict[str, Any]]) -> str:
-    rows = [
-        [
-            item["organisation"],
-            shown(item["own"]),
-            certificate["subject"],
-            certificate["not_after"],
-            certificate["fingerprint_sha256"],
-        ]
-        for item in items
-        for certificate in item["certificates"]
-    ]
-    return table(["ORGANISATION", "OWN", "SUBJECT", "NOT AFTER", "FINGERPRINT (SHA-256)"], rows)
+_BUNDLE_TABLE = Table(
+    (
+        Column("ORGANISATION", "organisation"),
+        Column("OWN", "own"),
+        Column("SUBJECT", "subject"),
+        Column("SERIAL", "serial_number", wide=True),
+        Column("NOT BEFORE", "not_before", wide=True),
+        Column("NOT AFTER", "not_after"),
+        Column("FINGERPRINT (SHA-256)", "fingerprint_sha256"),
+    ),
+    name="organisation",
+    each=lambda item: ({**item, **certificate} for certificate in item["certificates"]),
+)
 
 
 @bundle.command("own")
@@ -56,9 +57,10 @@ def own_bundle(place: Place, output: str) -> None:
 @click.argument("urls", nargs=-1, required=True, metavar="URL...")
 @click.option("--spiffe-id", default="", help="The endpoint proves this id by the bundle that we hold.")
 @click.option("--web", is_flag=True, help="The endpoint has a certificate of the public web for its name.")
+@output_option
 @pass_place
-def follow_bundle(
-    place: Place, organisation: str, urls: tuple[str, ...], *, spiffe_id: str, web: bool
+def follow_bundle(  # noqa: PLR0913 - click's options by name
+    place: Place, organisation: str, urls: tuple[str, ...], *, spiffe_id: str, web: bool, output: str
 ) -> None:
     """Fetch ORGANISATION's bundle from another software's bundle endpoint (SPIFFE Federation)."""
     if web == bool(spiffe_id):
@@ -67,7 +69,8 @@ def follow_bundle(
     if spiffe_id:
         body["spiffe_id"] = spiffe_id
     place.api().send("PUT", path_of(*_BUNDLES, organisation, "source"), body)
-    click.echo(f"the bundle of {organisation} is fetched from there now: proxenia bundle sources")
+    done = f"the bundle of {organisation} is fetched from there now: proxenia bundle sources"
+    show({"organisation": organisation, **body}, output, lambda: done)
 
 
 @bundle.command("sources")
@@ -76,40 +79,42 @@ def follow_bundle(
 def list_sources(place: Place, output: str) -> None:
     """List where partners' bundles are fetched, and which of them wait for approval."""
     document = place.api().get(path_of("federation", "bundle-sources"))
-    show(document, output, lambda: _sources(document["items"]))
+    show_list(document, output, _SOURCES)
 
 
-def _sources(items: list[dict[str, Any]]) -> str:
-    rows = [
-        [
-            item["organisation"],
-            item["profile"],
-            shown(item["urls"]),
-            shown(item["fetched_at"]),
-            item["code"] or "good" if item["fetched_at"] else "not fetched yet",
-            item["held"]["words"] if item["held"] else "",
-        ]
-        for item in items
-    ]
-    return table(["ORGANISATION", "PROFILE", "URL", "FETCHED", "OUTCOME", "WAITS FOR APPROVAL"], rows)
+_SOURCES = Table(
+    (
+        Column("ORGANISATION", "organisation"),
+        Column("PROFILE", "profile"),
+        Column("URL", "urls"),
+        Column("FETCHED", "fetched_at"),
+        Column("OUTCOME", lambda item: item["code"] or "good" if item["fetched_at"] else "not fetched yet"),
+        Column("DETAIL", "detail", wide=True),
+        Column("WAITS FOR APPROVAL", lambda item: item["held"]["words"] if item["held"] else ""),
+    ),
+    name="organisation",
+)
 
 
 @bundle.command("approve")
 @click.argument("organisation")
+@output_option
 @pass_place
-def approve_bundle(place: Place, organisation: str) -> None:
+def approve_bundle(place: Place, organisation: str, output: str) -> None:
     """Take over a fetched bundle that has none of the anchors that we hold (compare its words first)."""
     document = place.api().send("POST", path_of(*_BUNDLES, organisation, "approve"), {})
-    click.echo(f"the bundle of {organisation} is number {document['sequence']} now")
+    show(document, output, lambda: f"the bundle of {organisation} is number {document['sequence']} now")
 
 
 @bundle.command("refresh")
 @click.argument("organisation")
+@output_option
 @pass_place
-def refresh_bundle(place: Place, organisation: str) -> None:
+def refresh_bundle(place: Place, organisation: str, output: str) -> None:
     """Fetch ORGANISATION's bundle soon."""
     place.api().send("POST", path_of(*_BUNDLES, organisation, "refresh"), {})
-    click.echo(f"the bundle of {organisation} is fetched soon: proxenia bundle sources")
+    done = f"the bundle of {organisation} is fetched soon: proxenia bundle sources"
+    show({"organisation": organisation, "refresh": True}, output, lambda: done)
 
 
 @bundle.group()
@@ -160,11 +165,13 @@ def show_crls(place: Place, organisation: str, output: str) -> None:
 
 @crl.command("remove")
 @click.argument("organisation")
+@output_option
 @pass_place
-def remove_crls(place: Place, organisation: str) -> None:
+def remove_crls(place: Place, organisation: str, output: str) -> None:
     """Look nothing of ORGANISATION up in lists any more."""
     place.api().send("DELETE", path_of(*_BUNDLES, organisation, "crls"))
-    click.echo(f"the revocation lists of {organisation} are forgotten")
+    done = f"the revocation lists of {organisation} are forgotten"
+    show({"removed": organisation}, output, lambda: done)
 
 
 def _crls(document: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ import click
 from control_plane.cli.api import path_of
 from control_plane.cli.faults import Exit
 from control_plane.cli.options import Place, output_option, pass_place, show
+from control_plane.cli.output import Column, Table
 from control_plane.cli.text import clean, coloured, table
 
 _COLOURS = {"ok": "green", "warning": "yellow", "critical": "red", "expired": "red"}
@@ -26,28 +27,15 @@ def cert() -> None:
 def list_certificates(context: click.Context, place: Place, output: str) -> None:
     """List everything that ends, the most urgent first, and what then breaks."""
     document = place.api().get(path_of("federation", "expiry"))
-    show(document, output, lambda: _expiry(document))
+    show(document, output, lambda: _expiry(document), names=lambda: _ENDING.names(document["items"]))
     context.exit(Exit.FINE if document["verdict"] == "ok" else Exit.PROBLEM)
 
 
 def _expiry(document: dict[str, Any]) -> str:
     word = coloured(document["verdict"], _COLOURS.get(document["verdict"], "red"))
-    rows = [
-        [
-            item["severity"],
-            lasting(item["seconds_left"]),
-            item["not_after"],
-            item["kind"],
-            item["subject"],
-            item["organisation"],
-            item["breaks"],
-        ]
-        for item in document["items"]
-    ]
     lines = [f"{word}: {clean(document['summary'])}"]
-    if rows:
-        headers = ["SEVERITY", "LEFT", "ENDS", "KIND", "SUBJECT", "ORGANISATION", "WHAT BREAKS"]
-        lines += ["", table(headers, rows)]
+    if document["items"]:
+        lines += ["", _ENDING.text(document["items"])]
     if (more := document["total"] - len(document["items"])) > 0:
         lines.append(f"and {more} more that end later")
     return "\n".join(lines)
@@ -60,6 +48,20 @@ def lasting(seconds: int) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size} {unit}{ago}"
     return f"{seconds} s{ago}"
+
+
+_ENDING = Table(
+    (
+        Column("SEVERITY", "severity"),
+        Column("LEFT", lambda item: lasting(item["seconds_left"])),
+        Column("ENDS", "not_after"),
+        Column("KIND", "kind"),
+        Column("SUBJECT", "subject"),
+        Column("ORGANISATION", "organisation"),
+        Column("WHAT BREAKS", "breaks"),
+    ),
+    name="subject",
+)
 
 
 @cert.group()

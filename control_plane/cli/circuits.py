@@ -6,8 +6,9 @@ import click
 
 from control_plane.cli.api import path_of
 from control_plane.cli.faults import Exit
-from control_plane.cli.options import Place, output_option, pass_place, show
-from control_plane.cli.text import clean, fields, shown, table
+from control_plane.cli.options import Place, output_option, pass_place, show, show_list
+from control_plane.cli.output import Column, Table
+from control_plane.cli.text import clean, fields
 
 _NODES = ("federation", "nodes")
 
@@ -23,23 +24,21 @@ def circuit() -> None:
 def list_circuits(place: Place, output: str) -> None:
     """List circuits that are open or half open."""
     document = place.api().get(path_of("federation", "circuits"))
-    show(document, output, lambda: _table(document["items"]))
+    show_list(document, output, _TABLE)
 
 
-def _table(items: list[dict[str, Any]]) -> str:
-    rows = [
-        [
-            item["node"],
-            item["gateway"],
-            item["resource"],
-            item["state"],
-            item["reason"],
-            shown(item["since"]),
-            shown(item["until"]),
-        ]
-        for item in items
-    ]
-    return table(["NODE", "GATEWAY", "RESOURCE", "STATE", "REASON", "SINCE", "UNTIL"], rows)
+_TABLE = Table(
+    (
+        Column("NODE", "node"),
+        Column("GATEWAY", "gateway"),
+        Column("RESOURCE", "resource"),
+        Column("STATE", "state"),
+        Column("REASON", "reason"),
+        Column("SINCE", "since"),
+        Column("UNTIL", "until"),
+    ),
+    name="node",
+)
 
 
 @circuit.command("show")
@@ -54,7 +53,7 @@ def show_circuit(place: Place, key: str, output: str) -> None:
 
 def _one(document: dict[str, Any]) -> str:
     facts = fields({name: value for name, value in document.items() if name != "gateways"})
-    return f"{facts}\n\n{_table(document['gateways'])}" if document["gateways"] else facts
+    return f"{facts}\n\n{_TABLE.text(document['gateways'])}" if document["gateways"] else facts
 
 
 @circuit.command("lint")

@@ -44,7 +44,8 @@ def diff(  # noqa: PLR0913 - click's options by name
         _compare(document, versions(local[name]))
     told = [each for each in document["resources"] if everything or _differs(each)]
     document["resources"] = told
-    show(document, output, lambda: _text(document, live=ask))
+    names = [each["name"] for each in told]
+    show(document, output, lambda: _text(document, live=ask), names=lambda: names)
     context.exit(Exit.PROBLEM if any(_differs(each) for each in told) else Exit.FINE)
 
 
@@ -87,8 +88,8 @@ def _text(document: dict[str, Any], *, live: bool) -> str:
         for each in document["resources"]
     ]
     head = ["TYPE", "NAME", "WANTED", "PROGRESS", *(["LIVE"] if live else []), "DETAIL"]
-    last = (
+    first = (
         f"gateway {clean(document['gateway'])} acknowledged {document['acknowledged']} of"
         f" {document['wanted']} resources"
     )
-    return "\n".join([*([table(head, rows)] if rows else []), last])
+    return "\n".join([first, *(["", table(head, rows)] if rows else [])])

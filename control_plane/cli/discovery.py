@@ -1,13 +1,15 @@
 """``proxenia discover``: have the sources look now, and see what they see."""
 
 import time
+from functools import partial
 from typing import Any
 
 import click
 
 from control_plane.cli.api import Api, Document, path_of
-from control_plane.cli.options import Place, output_option, pass_place, show
-from control_plane.cli.text import clean, shown, table
+from control_plane.cli.options import Place, output_option, pass_place, show, show_list
+from control_plane.cli.output import Column, Table, node_name, show_event
+from control_plane.cli.text import clean, shown
 
 _EVERY = 1.0  # seconds between looks at the list while watching
 
@@ -25,45 +27,49 @@ def discover(place: Place, /, output: str, **given: Any) -> None:  # noqa: ANN40
     api = place.api()
     if given["fare"]:
         fares = api.get(path_of("federation", "sources"))
-        show(fares, output, lambda: _fares(fares))
+        show(fares, output, lambda: _fares(fares), names=lambda: _SOURCES.names(fares["items"]))
         return
     look = {name: given[name] for name in ("timeout", "maximum")} | {"sources": list(given["sources"])}
     found = api.send("POST", path_of("federation", "discover"), look)
-    show(found, output, lambda: _nodes(found["items"]))
+    show_list(found, output, _NODES)
     _warn(found)
     if given["watch"]:
-        _watch(api, found["items"], maximum=given["maximum"])
+        _watch(api, found["items"], output, maximum=given["maximum"])
 
 
-def _nodes(items: list[Document]) -> str:
-    rows = [
-        [
-            f"{item['node_id']}@{item['organisation']}",
-            shown(item["endpoints"]),
-            item["status"],
-            shown(item["sources"]),
-            item["trust_level"],
-            item["problem"]["code"] if item["problem"] else "yes",
-        ]
-        for item in items
-    ]
-    return table(["NODE", "ENDPOINTS", "STATUS", "SOURCES", "TRUST", "ADMITTED"], rows)
+_NODES = Table(
+    (
+        Column("NODE", node_name),
+        Column("ENDPOINTS", "endpoints"),
+        Column("STATUS", "status"),
+        Column("SOURCES", "sources"),
+        Column("TRUST", "trust_level"),
+        Column("SPIFFE ID", "spiffe_id", wide=True),
+        Column("SEEN", "last_seen", wide=True),
+        Column("ADMITTED", lambda item: item["problem"]["code"] if item["problem"] else "yes"),
+    ),
+    name=node_name,
+)
+_SOURCES = Table(
+    (
+        Column("SOURCE", "name"),
+        Column("STATE", "state"),
+        Column("AGE", lambda item: _age(item["age_seconds"])),
+        Column("NODES", "nodes"),
+        Column("REFUSED", lambda item: sum(item["refused_by_code"].values())),
+        Column("LEFT OUT", "left_out"),
+        Column("WHY", "reason"),
+    ),
+    name="name",
+)
+
+
+def _age(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.0f} s"
 
 
 def _fares(document: Document) -> str:
-    rows = [
-        [
-            item["name"],
-            item["state"],
-            "-" if item["age_seconds"] is None else f"{item['age_seconds']:.0f} s",
-            item["nodes"],
-            sum(item["refused_by_code"].values()),
-            item["left_out"],
-            item["reason"],
-        ]
-        for item in document["items"]
-    ]
-    lines = [table(["SOURCE", "STATE", "AGE", "NODES", "REFUSED", "LEFT OUT", "WHY"], rows)]
+    lines = [_SOURCES.text(document["items"])]
     for item in document["items"]:
         lines += [
             f"refused ({one['code']}): {shown(one['subject'])}: {one['detail']}" for one in item["refused"]
@@ -83,16 +89,17 @@ def _warn(found: Document) -> None:
             click.echo(f"proxenia: {source['name']} cannot see: {source['reason']}", err=True)
 
 
-def _watch(api: Api, items: list[Document], *, maximum: int) -> None:
+def _watch(api: Api, items: list[Document], output: str, *, maximum: int) -> None:
     before = {item["id"]: item for item in items}
     while True:
         time.sleep(_EVERY)
         listed = api.pages(path_of("federation", "nodes"), {}, limit=maximum)["items"]
         now = {item["id"]: item for item in listed if item["discovered_at"]}
         for key in before.keys() | now.keys():
+            node = now.get(key) or before[key]
             line = _difference(before.get(key), now.get(key))
             if line:
-                click.echo(line)
+                show_event({"event": line, "node": node}, output, partial(str, line), name=node_name(node))
         before = now
 
 
@@ -101,12 +108,8 @@ def _difference(old: Document | None, new: Document | None) -> str:
     if old is None or new is None:
         item, word = (new, "appeared") if new else (old, "gone")
         assert item is not None  # noqa: S101 - one of the two is there
-        return f"{_name(item)} {word}: {shown(item['endpoints'])} by {shown(item['sources'])}"
+        return f"{node_name(item)} {word}: {shown(item['endpoints'])} by {shown(item['sources'])}"
     for field in ("endpoints", "status", "sources", "trust_level"):
         if old[field] != new[field]:
-            return f"{_name(new)} changed: {field} {shown(old[field])} -> {shown(new[field])}"
+            return f"{node_name(new)} changed: {field} {shown(old[field])} -> {shown(new[field])}"
     return ""
-
-
-def _name(item: Document) -> str:
-    return f"{item['node_id']}@{item['organisation']}"

@@ -130,12 +130,13 @@ def _question(subject: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _way(document: dict[str, Any]) -> str:
-    rows = [[step["stage"], step["finding"], step["detail"]] for step in document["steps"]]
-    lines = [table(["STAGE", "FOUND", "DETAIL"], rows)] if rows else []
     if document["works"]:
-        lines.append(coloured("nothing stops it", _COLOURS["fine"]))
+        lines = [coloured("nothing stops it", _COLOURS["fine"])]
     else:
-        lines.append(f"{coloured(clean(document['code']), _COLOURS['stopped'])}: {clean(document['detail'])}")
+        lines = [f"{coloured(clean(document['code']), _COLOURS['stopped'])}: {clean(document['detail'])}"]
         if document["hint"]:
             lines.append(f"next: {clean(document['hint'])}")
+    rows = [[step["stage"], step["finding"], step["detail"]] for step in document["steps"]]
+    if rows:
+        lines += ["", table(["STAGE", "FOUND", "DETAIL"], rows)]
     return "\n".join(lines)

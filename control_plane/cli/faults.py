@@ -16,6 +16,8 @@ class Exit(IntEnum):
     USAGE = 2
     UNREACHABLE = 3
     NOT_AUTHORISED = 4
+    WAITED = 5
+    INTERRUPTED = 130
 
 
 class Fault(click.ClickException):

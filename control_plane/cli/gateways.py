@@ -7,7 +7,8 @@ import click
 
 from control_plane.cli.api import path_of
 from control_plane.cli.options import Place, limit_option, output_option, pass_place, show, show_list
-from control_plane.cli.text import address, clean, shown, table
+from control_plane.cli.output import Column, Table
+from control_plane.cli.text import clean, shown, table
 
 _GATEWAYS = ("federation", "gateways")
 
@@ -23,23 +24,23 @@ def gateway() -> None:
 @pass_place
 def list_gateways(place: Place, limit: int, output: str) -> None:
     """List gateways."""
-    show_list(place.api().pages(path_of(*_GATEWAYS), {}, limit=limit), output, _table)
+    show_list(place.api().pages(path_of(*_GATEWAYS), {}, limit=limit), output, _TABLE)
 
 
-def _table(items: list[dict[str, Any]]) -> str:
-    rows = [
-        [
-            item["id"],
-            shown(item["connected"]),
-            address(item["ingress"]),
-            address(item["egress"]),
-            item["envoy_version"],
-            f"{item['acknowledged']}/{item['wanted']}",
-            item["refused"],
-        ]
-        for item in items
-    ]
-    return table(["GATEWAY", "CONNECTED", "INGRESS", "EGRESS", "ENVOY", "ACKNOWLEDGED", "REFUSED"], rows)
+_TABLE = Table(
+    (
+        Column("GATEWAY", "id"),
+        Column("CONNECTED", "connected"),
+        Column("INGRESS", "ingress"),
+        Column("EGRESS", "egress"),
+        Column("ENVOY", "envoy_version"),
+        Column("ACKNOWLEDGED", lambda item: f"{item['acknowledged']}/{item['wanted']}"),
+        Column("REFUSED", "refused"),
+        Column("IN FLIGHT", "in_flight", wide=True),
+        Column("REPLICA", "replica", wide=True),
+        Column("SPIFFE ID", "spiffe_id", wide=True),
+    )
+)
 
 
 @gateway.command("deliveries")

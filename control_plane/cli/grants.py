@@ -6,8 +6,9 @@ import click
 
 from control_plane.cli.api import path_of
 from control_plane.cli.options import Place, limit_option, output_option, pass_place, show, show_list
+from control_plane.cli.output import Column, Table
 from control_plane.cli.parse import capability, time, window
-from control_plane.cli.text import fields, shown, table
+from control_plane.cli.text import fields
 
 _GRANTS = ("federation", "grants")
 
@@ -25,21 +26,27 @@ def grant() -> None:
 def list_grants(place: Place, organisation: str | None, limit: int, output: str) -> None:
     """List grants."""
     document = place.api().pages(path_of(*_GRANTS), {"organisation": organisation}, limit=limit)
-    show_list(document, output, _table)
+    show_list(document, output, _TABLE)
 
 
-def _table(items: list[dict[str, Any]]) -> str:
-    rows = [
-        [
-            item["id"],
-            item["resource"],
-            item["subject"],
-            "; ".join(_capability(part) for part in item["capabilities"]) or "everything",
-            "shadow" if item["shadow"] else shown(item["enabled"]),
-        ]
-        for item in items
-    ]
-    return table(["GRANT", "RESOURCE", "SUBJECT", "ALLOWS", "ENABLED"], rows)
+def _allows(item: dict[str, Any]) -> str:
+    return "; ".join(_capability(part) for part in item["capabilities"]) or "everything"
+
+
+_TABLE = Table(
+    (
+        Column("GRANT", "id"),
+        Column("RESOURCE", "resource"),
+        Column("SUBJECT", "subject"),
+        Column("ALLOWS", _allows),
+        Column("ENABLED", lambda item: "shadow" if item["shadow"] else item["enabled"]),
+        Column("CONDITIONS", lambda item: _said(item["conditions"]), wide=True),
+    )
+)
+
+
+def _said(conditions: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in conditions.items() if value not in (None, "", [])}
 
 
 def _capability(part: dict[str, Any]) -> str:

@@ -1,13 +1,12 @@
 """``proxenia group``: the same service of several partners under one name of ours."""
 
-from typing import Any
-
 import click
 
 from control_plane.cli.api import path_of
 from control_plane.cli.options import Place, limit_option, output_option, pass_place, show, show_list
+from control_plane.cli.output import Column, Table
 from control_plane.cli.parse import Named, named
-from control_plane.cli.text import fields, shown, table
+from control_plane.cli.text import fields
 
 _GROUPS = ("federation", "groups")
 
@@ -23,12 +22,17 @@ def group() -> None:
 @pass_place
 def list_groups(place: Place, limit: int, output: str) -> None:
     """List groups."""
-    show_list(place.api().pages(path_of(*_GROUPS), {}, limit=limit), output, _table)
+    show_list(place.api().pages(path_of(*_GROUPS), {}, limit=limit), output, _TABLE)
 
 
-def _table(items: list[dict[str, Any]]) -> str:
-    rows = [[item["id"], item["host"], item["mode"], shown(item["members"])] for item in items]
-    return table(["GROUP", "HOST", "MODE", "MEMBERS"], rows)
+_TABLE = Table(
+    (
+        Column("GROUP", "id"),
+        Column("HOST", "host"),
+        Column("MODE", "mode"),
+        Column("MEMBERS", "members"),
+    )
+)
 
 
 @group.command("show")

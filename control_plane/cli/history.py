@@ -6,7 +6,8 @@ import click
 
 from control_plane.cli.api import path_of
 from control_plane.cli.options import Place, output_option, pass_place, show, show_list
-from control_plane.cli.text import clean, table
+from control_plane.cli.output import Column, Table
+from control_plane.cli.text import clean
 
 
 @click.command()
@@ -17,15 +18,19 @@ from control_plane.cli.text import clean, table
 def history(place: Place, before: int, limit: int, output: str) -> None:
     """What was changed, by whom, newest first."""
     document = place.api().get(path_of("federation", "history"), {"before": before, "limit": limit})
-    show_list(document, output, _table)
+    show_list(document, output, _TABLE)
 
 
-def _table(items: list[dict[str, Any]]) -> str:
-    rows = [
-        [item["revision"], item["at"][:19], item["actor"], item["objects"], ", ".join(item["named"][:3])]
-        for item in items
-    ]
-    return table(["REVISION", "AT", "BY", "OBJECTS", "FIRST OF THEM"], rows)
+_TABLE = Table(
+    (
+        Column("REVISION", "revision"),
+        Column("AT", lambda item: item["at"][:19]),
+        Column("BY", "actor"),
+        Column("OBJECTS", "objects"),
+        Column("FIRST OF THEM", lambda item: item["named"][:3]),
+    ),
+    name="revision",
+)
 
 
 @click.command()
@@ -48,5 +53,5 @@ def _restored(document: dict[str, Any]) -> str:
     lines += [f"removed   {clean(name)}" for name in document["removed"]]
     done = document["revision"]
     head = f"{document['objects']} objects"
-    lines.append(f"{head}, as revision {done}" if done is not None else f"{head}, nothing was changed")
-    return "\n".join(lines)
+    first = f"{head}, as revision {done}" if done is not None else f"{head}, nothing was changed"
+    return "\n".join([first, *lines])

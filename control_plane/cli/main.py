@@ -5,6 +5,7 @@ Only click and the standard library are imported here: a question costs no more 
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,6 +21,7 @@ from control_plane.cli.dashboard import dashboard
 from control_plane.cli.diff import diff
 from control_plane.cli.discovery import discover
 from control_plane.cli.explain import authorize, explain
+from control_plane.cli.faults import Exit
 from control_plane.cli.gateways import gateway
 from control_plane.cli.grants import grant
 from control_plane.cli.groups import group
@@ -34,7 +36,19 @@ from control_plane.cli.status import status
 from control_plane.cli.tokens import token
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class Root(click.Group):
+    """All commands; Ctrl-C ends each with the code that shells use for it."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("proxenia: interrupted", err=True)
+            ctx.exit(Exit.INTERRUPTED)
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option(
     "--state-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -54,7 +68,7 @@ def main(context: click.Context, state_dir: Path | None, admin: str) -> None:
     Environment: PROXENIA_STATE_DIR, PROXENIA_ADMIN, PROXENIA_TOKEN (for the API over TCP), NO_COLOR.
 
     Exit codes: 0 fine, 1 a problem was found or the request was refused, 2 usage, 3 unreachable,
-    4 not authorised.
+    4 not authorised, 5 waited too long, 130 interrupted.
     """
     # Not an option: arguments are visible to every user of the machine.
     context.obj = Place(state_dir, admin, os.environ.get("PROXENIA_TOKEN", ""))

@@ -6,8 +6,9 @@ import click
 
 from control_plane.cli.api import path_of
 from control_plane.cli.options import Place, limit_option, output_option, pass_place, show, show_list
+from control_plane.cli.output import Column, Table, node_name
 from control_plane.cli.parse import Named, endpoint, label, named, read_input
-from control_plane.cli.text import fields, shown, table
+from control_plane.cli.text import fields
 
 _NODES = ("federation", "nodes")
 
@@ -25,22 +26,25 @@ def node() -> None:
 def list_nodes(place: Place, organisation: str | None, limit: int, output: str) -> None:
     """List nodes."""
     document = place.api().pages(path_of(*_NODES), {"organisation": organisation}, limit=limit)
-    show_list(document, output, _table)
+    show_list(document, output, _TABLE)
 
 
-def _table(items: list[dict[str, Any]]) -> str:
-    rows = [
-        [
-            f"{item['node_id']}@{item['organisation']}",
-            shown(item["endpoints"]),
-            shown(item["enabled"]),
-            item["trust_level"],
-            item["status"],
-            item["problem"]["code"] if item["problem"] else "yes",
-        ]
-        for item in items
-    ]
-    return table(["NODE", "ENDPOINTS", "ENABLED", "TRUST", "STATUS", "ADMITTED"], rows)
+_TABLE = Table(
+    (
+        Column("NODE", node_name),
+        Column("ENDPOINTS", "endpoints"),
+        Column("ENABLED", "enabled"),
+        Column("TRUST", "trust_level"),
+        Column("STATUS", "status"),
+        Column("SPIFFE ID", "spiffe_id", wide=True),
+        Column("SOURCES", "sources", wide=True),
+        Column("SEEN", "last_seen", wide=True),
+        Column("AN HOUR", "rate_limit_per_hour", wide=True),
+        Column("METADATA", "metadata", wide=True),
+        Column("ADMITTED", lambda item: item["problem"]["code"] if item["problem"] else "yes"),
+    ),
+    name=node_name,
+)
 
 
 @node.command("show")

@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from control_plane.cli.api import path_of
-from control_plane.cli.options import Place, output_option, pass_place, show
-from control_plane.cli.text import clean, shown, table
+from control_plane.cli.options import Place, output_option, pass_place, show, show_list
+from control_plane.cli.output import Column, Table
+from control_plane.cli.text import clean
 
 HOUR = 3600.0
 
@@ -79,17 +80,22 @@ def partner() -> None:
 def list_partners(place: Place, output: str) -> None:
     """List what each partner said of us in its last heartbeat."""
     document = place.api().get(path_of("federation", "partners"))
-    show(document, output, lambda: _partners(document["items"]))
+    show_list(document, output, _PARTNERS)
 
 
-def _partners(items: list[dict[str, Any]]) -> str:
-    rows = [
-        [
-            item["organisation"],
-            "stale" if item["stale"] else "alive",
-            shown(item["heard_at"] and f"{datetime.fromisoformat(item['heard_at']):%Y-%m-%d %H:%M:%S}"),
-            item["summary"],
-        ]
-        for item in items
-    ]
-    return table(["PARTNER", "CONTROL PLANE", "HEARD (UTC)", "WHAT THEY SAY"], rows)
+_PARTNERS = Table(
+    (
+        Column("PARTNER", "organisation"),
+        Column("CONTROL PLANE", lambda item: "stale" if item["stale"] else "alive"),
+        Column("HEARD (UTC)", lambda item: _moment(item["heard_at"])),
+        Column("ADDRESSES", "addresses", wide=True),
+        Column("OUR BUNDLE", "sequence", wide=True),
+        Column("WHY NOT SENT", "send_error", wide=True),
+        Column("WHAT THEY SAY", "summary"),
+    ),
+    name="organisation",
+)
+
+
+def _moment(at: str | None) -> str:
+    return f"{datetime.fromisoformat(at):%Y-%m-%d %H:%M:%S}" if at else ""

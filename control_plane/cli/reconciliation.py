@@ -7,6 +7,7 @@ import click
 from control_plane.cli.api import path_of
 from control_plane.cli.faults import Exit
 from control_plane.cli.options import Place, limit_option, output_option, pass_place, show, show_list
+from control_plane.cli.output import Column, Table
 from control_plane.cli.parse import time
 from control_plane.cli.text import clean, shown, table
 
@@ -44,11 +45,11 @@ def reconciliations(
         show(document, output, lambda: _report(document))
         return
     query = {"organisation": organisation}
-    show_list(place.api().pages(path_of("audit", "reconciliations"), query, limit=limit), output, _reports)
+    show_list(place.api().pages(path_of("audit", "reconciliations"), query, limit=limit), output, _REPORTS)
 
 
 def _report(document: dict[str, Any]) -> str:
-    word = "agree" if document["agrees"] else ("not compared" if document["error"] else "differ")
+    word = _outcome(document)
     counts = ", ".join(f"{name.replace('_', ' ')} {document[name]}" for name in _COUNTS)
     lines = [
         f"{word}: {clean(document['organisation'])}, {document['since']} to {document['until']}",
@@ -81,16 +82,17 @@ def _values(one: dict[str, Any], side: str) -> dict[str, Any]:
     return {name: one[side][name] for name in names if name in one[side]}
 
 
-def _reports(items: list[dict[str, Any]]) -> str:
-    rows = [
-        [
-            item["started_at"],
-            item["organisation"],
-            "agree" if item["agrees"] else ("not compared" if item["error"] else "differ"),
-            f"{item['since']} to {item['until']}",
-            *(item[name] for name in _COUNTS),
-            item["id"],
-        ]
-        for item in items
-    ]
-    return table(["STARTED", "PARTNER", "AUDITS", "TIME", *(name.upper() for name in _COUNTS), "ID"], rows)
+def _outcome(item: dict[str, Any]) -> str:
+    return "agree" if item["agrees"] else ("not compared" if item["error"] else "differ")
+
+
+_REPORTS = Table(
+    (
+        Column("STARTED", "started_at"),
+        Column("PARTNER", "organisation"),
+        Column("AUDITS", _outcome),
+        Column("TIME", lambda item: f"{item['since']} to {item['until']}"),
+        *(Column(name.upper(), name) for name in _COUNTS),
+        Column("ID", "id"),
+    )
+)

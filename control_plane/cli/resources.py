@@ -6,8 +6,9 @@ import click
 
 from control_plane.cli.api import path_of
 from control_plane.cli.options import Place, limit_option, output_option, pass_place, show, show_list
+from control_plane.cli.output import Column, Table
 from control_plane.cli.parse import Named, endpoint, named, read_input
-from control_plane.cli.text import fields, shown, table
+from control_plane.cli.text import fields
 
 _RESOURCES = ("federation", "resources")
 
@@ -25,15 +26,20 @@ def resource() -> None:
 def list_resources(place: Place, organisation: str | None, limit: int, output: str) -> None:
     """List resources."""
     document = place.api().pages(path_of(*_RESOURCES), {"organisation": organisation}, limit=limit)
-    show_list(document, output, _table)
+    show_list(document, output, _TABLE)
 
 
-def _table(items: list[dict[str, Any]]) -> str:
-    rows = [
-        [item["id"], item["kind"], item["host"], shown(item["upstreams"] or item["nodes"] or "all nodes")]
-        for item in items
-    ]
-    return table(["RESOURCE", "KIND", "HOST", "SERVED BY"], rows)
+_TABLE = Table(
+    (
+        Column("RESOURCE", "id"),
+        Column("KIND", "kind"),
+        Column("HOST", "host"),
+        Column("SERVED BY", lambda item: item["upstreams"] or item["nodes"] or "all nodes"),
+        Column("PREFERRED", "preferred", wide=True),
+        Column("TIME-OUT", "timeout_seconds", wide=True),
+        Column("DESCRIPTION", "description", wide=True),
+    )
+)
 
 
 @resource.command("show")

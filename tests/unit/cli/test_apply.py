@@ -42,6 +42,7 @@ def test_a_dry_run_shows_the_difference_and_the_real_one_makes_it(terminal: Term
     again = terminal.good("apply", "-f", str(file))
 
     assert asked.splitlines() == [
+        "3 would change, 0 as declared already",
         f"+ node lb-1@{PARTNER}",
         "    node_id: lb-1",
         f"    organisation: {PARTNER}",
@@ -59,10 +60,9 @@ def test_a_dry_run_shows_the_difference_and_the_real_one_makes_it(terminal: Term
         "    resource: stockfish",
         f"    subject: {PARTNER}",
         "    enabled: yes",
-        "3 would change, 0 as declared already",
     ]
     assert nothing["items"] == []
-    assert done.splitlines()[-1] == "3 changed, 0 as declared already"
+    assert done.splitlines()[0] == "3 changed, 0 as declared already"
     assert again == "0 changed, 3 as declared already\n"
 
 
@@ -71,9 +71,9 @@ def test_a_change_shows_before_and_after(terminal: Terminal, file: Path) -> None
     file.write_text(YAML.replace("192.0.2.1:8443", "192.0.2.7:8443"))
 
     assert terminal.good("apply", "-f", str(file), "--dry-run").splitlines() == [
+        "1 would change, 2 as declared already",
         f"~ node lb-1@{PARTNER}",
         "    endpoints: 192.0.2.1:8443 -> 192.0.2.7:8443",
-        "1 would change, 2 as declared already",
     ]
 
 
@@ -91,8 +91,8 @@ def test_toml_and_standard_input_are_taken_too(terminal: Terminal, tmp_path: Pat
     by_name = terminal.good("apply", "-f", str(file))
     piped = terminal.good("apply", "-f", "-", stdin=YAML)
 
-    assert by_name.splitlines()[-1] == "1 changed, 0 as declared already"
-    assert piped.splitlines()[-1] == "2 changed, 1 as declared already"
+    assert by_name.splitlines()[0] == "1 changed, 0 as declared already"
+    assert piped.splitlines()[0] == "2 changed, 1 as declared already"
 
 
 @pytest.mark.parametrize(

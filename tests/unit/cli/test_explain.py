@@ -6,12 +6,13 @@ from tests.unit.cli.conftest import Terminal
 LB_1 = f"spiffe://{PARTNER}/gateway/lb-1"
 
 
-def test_what_stops_something_is_the_last_line_and_the_exit_code(terminal: Terminal) -> None:
+def test_what_stops_something_is_the_first_line_and_the_exit_code(terminal: Terminal) -> None:
     result = terminal.run("explain", f"nothing@{PARTNER}")
 
     assert result.exit_code == 1
-    assert f"unknown_resource: we know no nothing of {PARTNER}" in result.stdout
-    assert result.stdout.splitlines()[-1].startswith("next: correct the name")
+    first, second, *_ = result.stdout.splitlines()
+    assert first.startswith(f"unknown_resource: we know no nothing of {PARTNER}")
+    assert second.startswith("next: correct the name")
 
 
 def test_a_code_a_node_and_a_request_are_told_apart(terminal: Terminal) -> None:

@@ -34,7 +34,8 @@ def test_the_json_is_the_document_of_the_api(terminal: Terminal) -> None:
     listed = json.loads(terminal.good("node", "list", "-o", "json"))
 
     assert added == shown
-    assert listed == {"items": [shown], "next": None}
+    assert (shown.pop("api_version"), shown["node_id"]) == ("v1", "lb-1")
+    assert listed == {"api_version": "v1", "items": [shown], "next": None}
 
 
 def test_nodes_are_imported_from_standard_input(terminal: Terminal) -> None:
