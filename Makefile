@@ -10,7 +10,7 @@ BIN = $(VENV)/bin
 # Debian packages that tests need; installed when root. Without them, what needs them says so and is skipped.
 TEST_PACKAGES ?= bind9 avahi-daemon dbus iproute2 prometheus chromium
 
-.PHONY: help demo test check lint types imports shape bench stubs lock clean
+.PHONY: help demo test check lint types imports shape bench reference stubs lock clean
 
 help:
 	@echo 'make demo                  three organisations on this machine; Ctrl-C removes them'
@@ -18,6 +18,7 @@ help:
 	@echo 'make test ARGS=…           all tests, with a real Envoy and a real PostgreSQL; ARGS go to pytest'
 	@echo 'make check                 ruff, mypy, import-linter and the shape of the code base'
 	@echo 'make bench NAME=… QUICK=1  one benchmark of bench/; JSON lines on standard output'
+	@echo 'make reference             rewrite docs/reference/ from the code'
 	@echo 'make stubs                 rewrite typings/ from the Envoy messages that are imported'
 	@echo 'make lock UPGRADE=1        pin the dependencies again'
 	@echo 'make clean                 remove the virtual environment and caches'
@@ -54,6 +55,9 @@ shape: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@test -n "$(NAME)" || { echo 'make bench: expected NAME=…, one of bench/*.py (NAME=path for bench/path.py)' >&2; exit 2; }
 	@exec $(BIN)/python -m bench.$(NAME)
+
+reference: $(VENV)/.dev
+	$(BIN)/python -m tools.reference
 
 stubs: $(VENV)/.dev
 	$(BIN)/python tools/stubs.py

@@ -1,6 +1,7 @@
-"""The README tells the truth: its commands, verbs and settings are the ones that exist."""
+"""The README tells the truth: its commands exist, and its reference has every verb and setting that there is."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -61,16 +62,38 @@ def test_every_verb_that_the_readme_names_exists(commands: list[list[str]]) -> N
     assert not [words for words in named if unknown(words)]
 
 
-def test_every_verb_that_exists_is_in_the_readme(commands: list[list[str]]) -> None:
-    named = {words[1] for words in commands if words[0] == "proxenia" and len(words) > 1}
+def test_every_verb_that_exists_is_in_the_reference_that_the_readme_points_to(
+    root: Path, readme: str
+) -> None:
+    listed = re.findall(
+        r"^\| \[`proxenia ([a-z-]+)`\]", (root / "docs/reference/cli.md").read_text(), re.MULTILINE
+    )
+    explained = {
+        heading
+        for page in (root / "docs/reference/cli").glob("*.md")
+        for heading in re.findall(r"^#+ proxenia (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    }
 
-    assert set(main.list_commands(click.Context(main))) <= named
+    assert "](docs/reference/cli.md)" in readme
+    assert listed == main.list_commands(click.Context(main))
+    assert explained == set(verbs(main))
 
 
-def test_the_readme_lists_exactly_the_settings_that_exist(readme: str) -> None:
-    listed = set(re.findall(r"^\| `([a-z_]+)` \|", readme, re.MULTILINE))
+def verbs(command: click.Command) -> Iterator[str]:
+    """Each verb, and each of its verbs."""
+    for name, inner in getattr(command, "commands", {}).items():
+        yield name
+        yield from (f"{name} {below}" for below in verbs(inner))
 
-    assert listed == set(Settings.model_fields)
+
+def test_the_reference_that_the_readme_points_to_lists_exactly_the_settings_that_exist(
+    root: Path, readme: str
+) -> None:
+    page = (root / "docs/reference/settings.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE)
+
+    assert "](docs/reference/settings.md)" in readme
+    assert sorted(listed) == sorted(Settings.model_fields)
 
 
 def test_every_file_that_the_documents_point_to_exists(root: Path) -> None:
