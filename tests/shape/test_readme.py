@@ -1,4 +1,4 @@
-"""The README tells the truth: its commands exist, and its reference has every verb and setting that there is."""
+"""The README tells the truth: its commands exist; its reference has every verb and setting that there is."""
 
 import re
 from collections.abc import Iterator
