@@ -7,9 +7,9 @@ An export is JSON lines, each with a ``type``: ``export`` (what was asked), then
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic_core import to_json
@@ -20,7 +20,7 @@ from control_plane.admin.listing import MAX_PAGE
 from control_plane.admin.operation import API, JSON_LINES, Call, Operation, Reply, route
 from control_plane.model.audit import AuditEvent
 from control_plane.model.problem import InvalidValueError
-from control_plane.ports.audit_use import AuditFollowing, Begin, Exported, LeftOut, Numbered, Proven
+from control_plane.ports.audit_use import Begin, Exported, LeftOut, Numbered, Proven
 
 TAIL = f"{API}/audit/tail"
 EXPORT = f"{API}/audit/export"
@@ -34,10 +34,8 @@ _EVENT: TypeAdapter[AuditEvent] = TypeAdapter(AuditEvent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TailQuery:
-    """From which number on; -1: from now on."""
-
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
+class TailQuery(Filters):
+    """Which events, from which number on; -1: from now on."""
 
     after: int = -1
     limit: int = 100
@@ -47,6 +45,7 @@ class TailQuery:
             raise InvalidValueError(
                 "bad_parameter", f"expected a limit from 1 to {MAX_PAGE} and a number of a row from -1"
             )
+        Filters.__post_init__(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +58,17 @@ class News:
 
 @route(Operation("GET", TAIL, TailQuery, News, "New audit events, waiting for some", deadline=HOLD + 10))
 async def tail(call: Call, wanted: TailQuery) -> Reply:
-    """Rows as soon as they are sealed; after a while without any, none."""
+    """Rows that match as soon as they are sealed; after a while without any, none."""
     following, loop = call.deps.following, asyncio.get_running_loop()
     after = wanted.after if wanted.after >= 0 else await following.end()
-    until = loop.time() + HOLD
+    until, query = loop.time() + HOLD, replace(wanted.query(), limit=wanted.limit)
     while True:
-        found = await following.follow(after, limit=wanted.limit)
+        found = await following.follow(after, query=query)
         if found.rows or loop.time() >= until:
             return Reply(News(items=tuple(row.event for row in found.rows), next=found.next))
-        await asyncio.sleep(PAUSE)
+        if found.next == after:
+            await asyncio.sleep(PAUSE)
+        after = found.next
 
 
 @route(
@@ -84,16 +85,17 @@ async def tail(call: Call, wanted: TailQuery) -> Reply:
 async def export(call: Call, wanted: Filters) -> Reply:
     """All sealed rows that match, in the order of the log."""
     await note(call, "audit.export", "")
-    numbers = await call.deps.following.matching(wanted.query())
+    following, query = call.deps.following, wanted.query()
+    numbers = await following.matching(query)
     about = {
         "type": "export",
         "version": VERSION,
         "organisation": call.deps.own,
         "made_at": call.deps.now(),
-        "rows": len(numbers),
         "query": {name: value for name, value in _facts(wanted).items() if value},
     }
-    return Reply(_lines(call.deps.following, list(numbers), about))
+    found = following.walk(query) if numbers is None else following.export(numbers)
+    return Reply(_lines(found, about))
 
 
 def _facts(wanted: Filters) -> dict[str, str]:
@@ -104,12 +106,10 @@ def _facts(wanted: Filters) -> dict[str, str]:
     }
 
 
-async def _lines(
-    following: AuditFollowing, numbers: list[int], about: dict[str, Any]
-) -> AsyncIterator[bytes]:
+async def _lines(found: AsyncIterator[Exported], about: dict[str, Any]) -> AsyncIterator[bytes]:
     yield _line(about)
     rows = 0
-    async for one in following.export(numbers):
+    async for one in found:
         rows += isinstance(one, Numbered)
         yield _line(document_of(one))
     yield _line({"type": "end", "rows": rows})

@@ -6,11 +6,11 @@ import click
 
 from control_plane.cli.api import path_of
 from control_plane.cli.audit_export import export, tail, verify_export
+from control_plane.cli.audit_filters import what_and_when
 from control_plane.cli.audit_heads import accept_log, heads
 from control_plane.cli.audit_statistics import statistics
 from control_plane.cli.options import Place, output_option, pass_place, show_list
 from control_plane.cli.output import Column, Table
-from control_plane.cli.parse import time
 from control_plane.cli.reconciliation import reconcile, reconciliations
 from control_plane.cli.verify import verify
 
@@ -54,17 +54,7 @@ audit.add_command(verify)
 
 
 @audit.command("list")
-@click.option("--correlation-id", help="Rows of one request or one change.")
-@click.option("--principal", help="Who.")
-@click.option("--resource", help="Which resource or object.")
-@click.option("--reporter", help="Which gateway says so, or control-plane.")
-@click.option("--decision", type=click.Choice(["allowed", "denied", "failed"]))
-@click.option("--event-type", help="Such as cross_org_request or operator_action.")
-@click.option("--organisation", help="Which other organisation: whom we called, or who called us.")
-@click.option("--capability", help="Which part of a resource.")
-@click.option("--node", help="Which gateway of ours, or which partner's node that we called.")
-@click.option("--since", type=time, help="A time, or so long ago: 15m, 2h, 1d.")
-@click.option("--until", type=time, help="A time, or so long ago.")
+@what_and_when
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many at most.")
 @output_option
 @pass_place

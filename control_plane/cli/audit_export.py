@@ -1,7 +1,7 @@
 """``proxenia audit tail``, ``export`` and ``verify-export``: the audit for others, with its proof."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -10,45 +10,30 @@ from typing import Any
 import click
 
 from control_plane.cli.api import Api, path_of
+from control_plane.cli.audit_filters import what, what_and_when
 from control_plane.cli.export_rows import READERS, WRITERS, flat
 from control_plane.cli.faults import Fault
 from control_plane.cli.options import Place, output_option, pass_place, show
 from control_plane.cli.output import show_event
-from control_plane.cli.parse import time
 from control_plane.cli.text import clean
 
 FORMATS = ("jsonl", *WRITERS)
+MAX_PAGE = 500  # rows that one answer holds at most
 PROOF = ".proof"  # what the file beside a table ends in
-
-_FILTERS = (
-    click.option("--correlation-id", help="Rows of one request or one change."),
-    click.option("--principal", help="Who."),
-    click.option("--organisation", help="Which other organisation: whom we called, or who called us."),
-    click.option("--resource", help="Which resource or object."),
-    click.option("--capability", help="Which part of a resource."),
-    click.option("--node", help="Which gateway of ours, or which partner's node that we called."),
-    click.option("--decision", type=click.Choice(["allowed", "denied", "failed"])),
-    click.option("--event-type", help="Such as cross_org_request or operator_action."),
-    click.option("--since", type=time, help="A time, or so long ago: 15m, 2h, 1d."),
-    click.option("--until", type=time, help="A time, or so long ago."),
-)
-
-
-def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(_FILTERS):
-        command = option(command)
-    return command
 
 
 @click.command()
 @click.option("--count", type=click.IntRange(1), help="End after so many rows.")
 @output_option
+@what
 @pass_place
-def tail(place: Place, /, count: int | None, output: str) -> None:
+def tail(place: Place, /, count: int | None, output: str, **filters: Any) -> None:  # noqa: ANN401 - click's options by name
     """Follow the audit: each row as soon as it is sealed; Ctrl-C ends it."""
     api, after, seen = place.api(), -1, 0
+    wanted = {name: value for name, value in filters.items() if value is not None}
     while True:
-        news = api.wait(path_of("audit", "tail"), {"after": after, "limit": min(count or 500, 500)})
+        limit = min(count - seen, MAX_PAGE) if count else MAX_PAGE
+        news = api.wait(path_of("audit", "tail"), {**wanted, "after": after, "limit": limit})
         after = news["next"]
         for item in news["items"]:
             show_event(item, output, partial(_short, item), name=item["event_id"])
@@ -76,7 +61,7 @@ def _short(item: dict[str, Any]) -> str:
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--format", "form", type=click.Choice(FORMATS), default="jsonl", show_default=True)
-@_filters
+@what_and_when
 @pass_place
 def export(place: Place, /, file: Path, form: str, **filters: Any) -> None:  # noqa: ANN401 - click's options by name
     """Write the audit to FILE with the proof that it is what it was (of tables: in FILE.proof).
@@ -153,7 +138,8 @@ def _lines_of(file: Path) -> Iterator[Any]:
     proof = file.with_name(file.name + PROOF)
     if not proof.exists():
         return _json_lines(file)
-    form = "parquet" if file.read_bytes()[:4] == b"PAR1" else "csv"
+    with file.open("rb") as table:
+        form = "parquet" if table.read(4) == b"PAR1" else "csv"
     return with_rows(_json_lines(proof), READERS[form](file))
 
 

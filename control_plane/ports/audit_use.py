@@ -68,7 +68,7 @@ class Numbered:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What was sealed after a number; ``next`` is where to go on."""
+    """What was sealed after a number; ``next`` is where to go on, also when nothing matched."""
 
     rows: tuple[Numbered, ...]
     next: int
@@ -106,11 +106,14 @@ class AuditFollowing(Protocol):
     async def end(self) -> int:
         """How many rows are sealed."""
 
-    async def follow(self, after: int, *, limit: int) -> Followed:
-        """At most ``limit`` rows from number ``after`` on, at once."""
+    async def follow(self, after: int, *, query: AuditQuery) -> Followed:
+        """At most ``query.limit`` rows that match from number ``after`` on, at once."""
 
-    async def matching(self, query: AuditQuery) -> Sequence[int]:
-        """The numbers of all sealed rows that match, in order; InvalidValueError ``too_many_rows``."""
+    async def matching(self, query: AuditQuery) -> Sequence[int] | None:
+        """The numbers of all sealed rows that match, in order; None: they are too many to be held."""
 
     def export(self, numbers: Sequence[int]) -> AsyncIterator[Exported]:
         """These rows with all that proves them: parts of the log, each from Begin to Proven."""
+
+    def walk(self, query: AuditQuery) -> AsyncIterator[Exported]:
+        """All rows that match with all that proves them, however many."""

@@ -12,17 +12,18 @@ import asyncpg
 from control_plane.chain.batch import unpack
 from control_plane.chain.multiproof import left_out
 from control_plane.chain.tree import Frontier
-from control_plane.model.problem import InvalidValueError
 from control_plane.ports.audit import AuditQuery
 from control_plane.ports.audit_use import Begin, Exported, Followed, LeftOut, Numbered, Proven
 from control_plane.ports.errors import UnavailableError
 from control_plane.store.audit_log import HEADS
-from control_plane.store.audit_query import statement
+from control_plane.store.audit_query import statement, within
 from control_plane.store.audit_rows import COLUMNS, event_of
 from control_plane.store.pool import Pool
 from control_plane.store.signatures import joined
 
-MAX_EXPORT = 2_000_000  # rows
+FEW = 200_000  # rows that are looked up by an index; more are found by walking through the log
+WINDOW = 100_000  # rows of the log that are looked at before the next ones
+SCAN = 20_000  # the same for one answer to who follows
 GAP = 50_000  # rows that are left out before another part of the log begins
 PAGE = 10_000
 _BATCHES = 50  # read at once
@@ -34,18 +35,18 @@ SELECT coalesce(max(size), 0) FROM (
     SELECT max(size) AS size FROM audit_heads UNION ALL SELECT max(size) FROM audit_kept
 ) AS sizes
 """
-_FOLLOW = f"""
-SELECT s.first + e.place AS number, {_NAMES}
-FROM audit_seals s JOIN audit_events e ON e.batch = s.batch
-WHERE s.first >= (SELECT coalesce(max(first), 0) FROM audit_seals WHERE first <= $1)
-AND s.first <= $1 + $2 AND s.first + e.place >= $1 ORDER BY s.first, e.place LIMIT $2
-"""  # noqa: S608 - only names of ours are put in
 _FIRSTS = "SELECT batch, first FROM audit_seals WHERE batch = ANY($1::bigint[])"
 _BEFORE = " UNION ALL ".join(
     f"(SELECT * FROM ({HEADS.format(table)} WHERE h.size <= $1 ORDER BY h.size DESC LIMIT 1) AS {table})"  # noqa: S608 - only names of ours are put in
     for table in ("audit_heads", "audit_kept")
 )
 _AFTER = f"{HEADS.format('audit_heads')} WHERE h.size > $1 ORDER BY h.size LIMIT 1"
+_EDGE = """
+SELECT coalesce(
+    (SELECT size FROM audit_heads WHERE size >= $1 ORDER BY size LIMIT 1), 9223372036854775807
+)
+"""
+_FIRST = "SELECT coalesce(min(first), 0) FROM audit_seals"
 _BODIES = """
 SELECT s.first, s.batch, b.body FROM audit_seals s JOIN audit_batches b ON b.batch = s.batch
 WHERE s.first >= $1 AND s.first < $2 ORDER BY s.first LIMIT $3
@@ -60,25 +61,29 @@ _NO_HASH = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
 class PostgresFollowing:
     """Implements ports.audit_use.AuditFollowing."""
 
-    def __init__(self, pool: Pool, *, gap: int = GAP) -> None:
+    def __init__(self, pool: Pool, *, gap: int = GAP, few: int = FEW, window: int = WINDOW) -> None:
         self._pool = pool
         self._gap = gap
+        self._few = few
+        self._window = window
 
     async def end(self) -> int:
         """How many rows are sealed."""
         async with self._pool.connection() as connection:
             return int(await connection.fetchval(_END))
 
-    async def follow(self, after: int, *, limit: int) -> Followed:
-        """At most ``limit`` rows from number ``after`` on, at once."""
+    async def follow(self, after: int, *, query: AuditQuery) -> Followed:
+        """At most ``query.limit`` rows that match from number ``after`` on, at once."""
         async with self._pool.snapshot() as connection:
             await connection.execute(_NO_HASH)
-            rows = await connection.fetch(_FOLLOW, after, limit)
+            end = min(after + SCAN, max(after, int(await connection.fetchval(_END))))
+            text, arguments = within(query, after, end, _NAMES)
+            rows = await connection.fetch(text, *arguments, timeout=_WITHIN)
         found = tuple(Numbered(row["number"], event_of(row)) for row in rows)
-        return Followed(found, found[-1].number + 1 if found else after)
+        return Followed(found, found[-1].number + 1 if len(found) == query.limit else end)
 
-    async def matching(self, query: AuditQuery) -> Sequence[int]:
-        """The numbers of all sealed rows that match, in order."""
+    async def matching(self, query: AuditQuery) -> Sequence[int] | None:
+        """The numbers of all sealed rows that match, in order; None: they are too many to be held."""
         numbers: array[int] = array("q")
         page = replace(query, limit=PAGE)
         while True:
@@ -88,14 +93,26 @@ class PostgresFollowing:
                 found = await connection.fetch(_FIRSTS, list({row["batch"] for row in rows}))
             firsts = {row["batch"]: row["first"] for row in found}
             numbers.extend(firsts[row["batch"]] + row["place"] for row in rows if row["batch"] in firsts)
-            if len(numbers) > MAX_EXPORT:
-                raise InvalidValueError(
-                    "too_many_rows", f"expected at most {MAX_EXPORT} rows, got more: export a shorter time"
-                )
+            if len(numbers) > self._few:
+                return None
             if len(rows) < PAGE:
                 return sorted(numbers)
             last = rows[-1]
             page = replace(page, after=f"{last['timestamp'].isoformat()}|{last['event_id']}")
+
+    async def walk(self, query: AuditQuery) -> AsyncIterator[Exported]:
+        """The same as ``export`` of all that match now, however many: from head to head through the log."""
+        async with self._pool.connection() as connection:
+            at, end = int(await connection.fetchval(_FIRST)), int(await connection.fetchval(_END))
+        while at < end:
+            async with self._pool.snapshot() as connection:
+                stop = min(end, int(await connection.fetchval(_EDGE, at + self._window)))
+                await connection.execute(_NO_HASH)
+                text, arguments = within(replace(query, limit=stop - at), at, stop, "e.batch")
+                rows = await connection.fetch(text, *arguments, timeout=_WITHIN)
+            async for one in self.export([row["number"] for row in rows]):
+                yield one
+            at = stop
 
     async def export(self, numbers: Sequence[int]) -> AsyncIterator[Exported]:
         """These rows with all that proves them: parts of the log, each from Begin to Proven."""

@@ -6,6 +6,7 @@ value is.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from control_plane.model.identity import shown
@@ -30,8 +31,7 @@ class _Conditions:
 
     def add(self, text: str, *values: object) -> None:
         """Each ``{}`` of ``text`` stands for the parameter of one value."""
-        numbers = [self.parameter(value) for value in values]
-        self._texts.append(text.format(*numbers))
+        self._texts.append(text.format(*(self.parameter(value) for value in values)))
 
     def parameter(self, value: object) -> str:
         """The name of a parameter with this value."""
@@ -61,6 +61,33 @@ def statement(query: AuditQuery, columns: Sequence[str]) -> tuple[str, list[Any]
     once = f"SELECT DISTINCT ON (timestamp, event_id) {names}"
     both = f"{once} FROM (({reported}) UNION ALL ({called})) AS found {_ORDER} LIMIT {limit}"
     return both, conditions.arguments
+
+
+def within(query: AuditQuery, first: int, end: int, names: str) -> tuple[str, list[Any]]:
+    """The statement that reads sealed rows from number ``first`` to ``end`` in the order of the log.
+
+    Only ``query.limit`` of those that match; its ``after`` is of no account here.
+    """
+    conditions = _conditions(replace(query, after=""))
+    start, stop = conditions.parameter(first), conditions.parameter(end)
+    if query.node:
+        conditions.add(
+            "(reporter = {} OR (target_node = {} AND direction = 'egress'))", query.node, query.node
+        )
+    # The seal that holds the first number may begin before it.
+    before = f"(SELECT coalesce(max(first), 0) FROM audit_seals WHERE first <= {start})"  # noqa: S608 - a parameter
+    where = conditions.where(
+        f"s.first >= {before}",
+        f"s.first < {stop}",
+        f"s.first + e.place >= {start}",
+        f"s.first + e.place < {stop}",
+    )
+    limit = conditions.parameter(query.limit)
+    text = f"""
+    SELECT s.first + e.place AS number, {names} FROM audit_seals s JOIN audit_events e ON e.batch = s.batch
+    {where} ORDER BY s.first, e.place LIMIT {limit}
+    """  # noqa: S608 - values are parameters
+    return text, conditions.arguments
 
 
 def _conditions(query: AuditQuery) -> _Conditions:

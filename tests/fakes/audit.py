@@ -108,19 +108,29 @@ class FakeFollowing:
 
     def __init__(self, audit: FakeAudit) -> None:
         self._audit = audit
+        self.few = 1000  # more are walked through
         self.sign: Callable[[bytes, str], bytes] = lambda payload, _: payload
         self.organisation = TrustDomain("bergen.example")
 
     async def end(self) -> int:
         return len(self._audit.events)
 
-    async def follow(self, after: int, *, limit: int) -> Followed:
-        rows = enumerate(self._audit.events[after : after + limit], start=after)
-        found = tuple(Numbered(number, event) for number, event in rows)
-        return Followed(found, after + len(found))
+    async def follow(self, after: int, *, query: AuditQuery) -> Followed:
+        rows = list(enumerate(self._audit.events))[after:]
+        found = tuple(Numbered(number, event) for number, event in rows if _matches(event, query))
+        if len(found) > query.limit:
+            found = found[: query.limit]
+            return Followed(found, found[-1].number + 1)
+        return Followed(found, after + len(rows))
 
-    async def matching(self, query: AuditQuery) -> Sequence[int]:
-        return [number for number, event in enumerate(self._audit.events) if _matches(event, query)]
+    async def matching(self, query: AuditQuery) -> Sequence[int] | None:
+        numbers = [number for number, event in enumerate(self._audit.events) if _matches(event, query)]
+        return numbers if len(numbers) <= self.few else None
+
+    async def walk(self, query: AuditQuery) -> AsyncIterator[Exported]:
+        numbers = [number for number, event in enumerate(self._audit.events) if _matches(event, query)]
+        async for one in self.export(numbers):
+            yield one
 
     async def export(self, numbers: Sequence[int]) -> AsyncIterator[Exported]:
         if not numbers:

@@ -18,14 +18,18 @@ from tests.integration.audit.ledger import Ledger, event, now
 pytestmark = pytest.mark.integration
 
 
-async def exported(ledger: Ledger, query: AuditQuery, *, gap: int = 50_000) -> list[dict[str, Any]]:
+async def exported(
+    ledger: Ledger, query: AuditQuery, *, gap: int = 50_000, few: int = 1000
+) -> list[dict[str, Any]]:
     """The lines of an export, as they would be read from a file."""
     async with Pool(ledger.url) as pool:
-        following = PostgresFollowing(pool, gap=gap)
+        following = PostgresFollowing(pool, gap=gap, few=few, window=50)
         numbers = await following.matching(query)
-        lines = [document_of(one) async for one in following.export(numbers)]
+        found = following.walk(query) if numbers is None else following.export(numbers)
+        lines = [document_of(one) async for one in found]
     about = {"type": "export", "organisation": str(ledger.organisation.name)}
-    whole = [about, *lines, {"type": "end", "rows": len(numbers)}]
+    rows = sum(line["type"] == "row" for line in lines)
+    whole = [about, *lines, {"type": "end", "rows": rows}]
     return [json.loads(json.dumps(line)) for line in whole]
 
 
@@ -39,15 +43,45 @@ async def test_rows_are_followed_in_the_order_of_the_log(ledger: Ledger) -> None
     await ledger.fill(2, seal=False, first=8)
 
     end = await following.end()
-    first = await following.follow(0, limit=5)
-    second = await following.follow(first.next, limit=5)
-    third = await following.follow(second.next, limit=5)
+    first = await following.follow(0, query=AuditQuery(limit=5))
+    second = await following.follow(first.next, query=AuditQuery(limit=5))
+    third = await following.follow(second.next, query=AuditQuery(limit=5))
 
     assert end == 7
     rows = [*first.rows, *second.rows]
     assert [row.number for row in rows] == list(range(7))
     assert {row.event.correlation_id for row in rows} == {f"correlation-{number}" for number in range(1, 8)}
     assert (third.rows, third.next) == ((), 7)
+
+
+async def test_only_rows_that_match_are_followed_and_others_are_passed_over_once(ledger: Ledger) -> None:
+    following = ledger.database.following
+    await ledger.fill(3, 40)
+    of_node = AuditQuery(node=event(1).reporter, principal=event(7).principal, limit=1)
+
+    one = await following.follow(0, query=AuditQuery(correlation_id="correlation-30", limit=1))
+    none = await following.follow(0, query=AuditQuery(decision="denied"))
+    at_node = await following.follow(2, query=of_node)
+
+    assert [row.event.correlation_id for row in one.rows] == ["correlation-30"]
+    assert one.next == one.rows[0].number + 1
+    assert (none.rows, none.next) == ((), 43)
+    assert (len(at_node.rows), at_node.next) == (1, 3)
+
+
+@pytest.mark.parametrize("query", [AuditQuery(), AuditQuery(until=event(150).timestamp)])
+async def test_rows_that_are_too_many_to_be_held_are_exported_the_same(
+    ledger: Ledger, query: AuditQuery
+) -> None:
+    await ledger.fill(5, 70, 1, 130)
+
+    walked = await exported(ledger, query, few=20)
+    found = await exported(ledger, query)
+
+    assert [line["number"] for line in walked if line["type"] == "row"] == [
+        line["number"] for line in found if line["type"] == "row"
+    ]
+    assert check(ledger, walked).rows == check(ledger, found).rows > 20
 
 
 async def test_everything_is_exported_and_proves_itself(ledger: Ledger) -> None:

@@ -146,3 +146,29 @@ def test_new_rows_are_followed_as_they_come(terminal: Terminal) -> None:
 
     timer.join()
     assert [line.split()[-1] for line in lines] == ["correlation-2", "correlation-3"]
+
+
+def test_only_rows_that_were_asked_for_are_followed(terminal: Terminal) -> None:
+    denied = [replace(audit_event(number), decision="denied", reporter="gw-2") for number in (2, 5)]
+    late: list[AuditEvent] = [audit_event(1), denied[0], audit_event(3), audit_event(4), denied[1]]
+    timer = threading.Timer(0.3, lambda: asyncio.run(terminal.world.audit.append(late)))
+    timer.start()
+
+    lines = terminal.good(
+        "audit", "tail", "--count", "2", "--decision", "denied", "--node", "gw-2"
+    ).splitlines()
+
+    timer.join()
+    assert [line.split()[-1] for line in lines] == ["correlation-2", "correlation-5"]
+
+
+def test_more_rows_than_can_be_held_are_exported_as_they_are_found(
+    terminal: Terminal, anchors: Path, tmp_path: Path
+) -> None:
+    terminal.world.following.few = 2
+    file = tmp_path / "audit.csv"
+
+    terminal.good("audit", "export", str(file), "--format", "csv", "--decision", "allowed")
+    said = terminal.good("audit", "verify-export", str(file), "--anchors", str(anchors))
+
+    assert said.startswith("good: 7 rows")
