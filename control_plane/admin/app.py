@@ -18,6 +18,7 @@ from control_plane.admin import (
     declared,
     differences,
     discovery,
+    event_stream,
     expiry,
     explain,
     gateways,
@@ -81,6 +82,7 @@ _ROUTES: tuple[Route, ...] = (
     *reconciliations.ROUTES,
     *audit_heads.ROUTES,
     *links.ROUTES,
+    *event_stream.ROUTES,
 )
 ROUTES = (*_ROUTES, openapi_route(_ROUTES))
 
@@ -89,5 +91,6 @@ def create_app(deps: Dependencies) -> web.Application:
     """The application; serve it with ``serve_admin``, which sets the limits of its connections."""
     app = web.Application(middlewares=[answer_errors, guard(access_of(ROUTES), deps.tokens)])
     add_routes(app, ROUTES, deps)
+    app.on_shutdown.append(deps.newsroom.close)
     Dashboard(deps, ROUTES).add_to(app)
     return app

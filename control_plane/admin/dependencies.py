@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from control_plane.admin.dashboard.sessions import Sessions
+from control_plane.admin.newsroom import Newsroom
 from control_plane.admin.node_ids import NodeIds
 from control_plane.admin.tokens import TokenFile
 from control_plane.model.change import Kind
@@ -98,3 +99,4 @@ class Dependencies:
     now: Callable[[], datetime] = _now
     node_ids: NodeIds = field(default_factory=NodeIds)
     sessions: Sessions = field(default_factory=Sessions)
+    newsroom: Newsroom = field(default_factory=Newsroom)

@@ -20,6 +20,7 @@ from control_plane.admin.problems import ApiError
 from control_plane.admin.tokens import Holder, Role
 from control_plane.model.identity import shown
 
+LAST_EVENT_ID = "Last-Event-ID"
 _ETAG = re.compile(r'"(\d{1,18})"\Z', re.ASCII)
 _ANYBODY = Holder("anybody", Role.VIEWER)
 
@@ -77,6 +78,7 @@ def _endpoint(route: Route, deps: Dependencies) -> Endpoint:
             if_match=_if_match(request),
             role=caller.role,
             via=via(request),
+            last_event_id=request.headers.get(LAST_EVENT_ID, ""),
         )
         given = await read_input(request, operation, takes)
         try:

@@ -72,6 +72,7 @@ class Call:
     if_match: int | None = None
     role: Role = Role.VIEWER  # of the actor
     via: str = ""  # from where
+    last_event_id: str = ""  # of a stream that is resumed
 
 
 @dataclass(frozen=True, slots=True)

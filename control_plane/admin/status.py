@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.gateways import GatewayDeliveries, by_gateway, deliveries_view
 from control_plane.admin.listing import every
 from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
@@ -74,10 +75,8 @@ def _many(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-@route(Operation("GET", STATUS, Nothing, Status, "How this organisation is"))
-async def show_status(call: Call, _: Nothing) -> Reply:
+async def status_of(deps: Dependencies) -> Status:
     """The whole of it, from memory but for the gateways."""
-    deps = call.deps
     known = by_gateway(await deps.deliveries.all())
     async for stored in every(deps.objects, Kind.GATEWAY):
         never = GatewayState(
@@ -90,7 +89,7 @@ async def show_status(call: Call, _: Nothing) -> Reply:
         audits = deps.audits
         problems = (*problems, *await audits.reconciling.problems(), *await audits.offering.problems())
     verdict = judge(counts, states, problems, waiting=waiting)
-    status = Status(
+    return Status(
         verdict=verdict.word,
         summary=verdict.summary,
         organisation=deps.own,
@@ -102,7 +101,12 @@ async def show_status(call: Call, _: Nothing) -> Reply:
         problems=problems[:MAX_PROBLEMS],
         problems_total=len(problems),
     )
-    return Reply(status)
+
+
+@route(Operation("GET", STATUS, Nothing, Status, "How this organisation is"))
+async def show_status(call: Call, _: Nothing) -> Reply:
+    """All of it."""
+    return Reply(await status_of(call.deps))
 
 
 ROUTES = (show_status,)

@@ -20,6 +20,7 @@ class Revision:
     actor: str
     objects: int
     named: tuple[str, ...]
+    kinds: tuple[str, ...] = ()  # of all of its objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,9 @@ class History(Protocol):
 
     async def revisions(self, *, before: int = 0, limit: int = 100) -> Sequence[Revision]:
         """The last changes before revision ``before`` (0: all), newest first."""
+
+    async def since(self, revision: int, *, limit: int = 100) -> Sequence[Revision]:
+        """The first changes after ``revision``, oldest first."""
 
     async def differences(self, revision: int, kinds: Collection[Kind], *, limit: int) -> Sequence[Then]:
         """What is different now from ``revision``, at most ``limit``, by kind and key."""

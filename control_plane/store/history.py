@@ -1,6 +1,7 @@
 """The objects' history in PostgreSQL: ports/history.py."""
 
 from collections.abc import Collection
+from typing import Any
 
 from control_plane.model.change import Kind
 from control_plane.ports.history import MAX_NAMED, Revision, Then
@@ -9,13 +10,16 @@ from control_plane.store.pool import Pool
 
 _REVISIONS = """
 SELECT revision, min(at) AS at, min(actor) AS actor, count(*) AS objects,
-    (array_agg(kind || ' ' || key ORDER BY kind, key))[1:$3] AS named
+    (array_agg(kind || ' ' || key ORDER BY kind, key))[1:$3] AS named,
+    array_agg(DISTINCT kind ORDER BY kind) AS kinds
 FROM history
 WHERE revision IN (
-    SELECT DISTINCT revision FROM history WHERE $1 = 0 OR revision < $1 ORDER BY revision DESC LIMIT $2
+    SELECT DISTINCT revision FROM history WHERE {} LIMIT $2
 )
-GROUP BY revision ORDER BY revision DESC
+GROUP BY revision ORDER BY revision {}
 """
+_BEFORE = _REVISIONS.format("$1 = 0 OR revision < $1 ORDER BY revision DESC", "DESC")
+_SINCE = _REVISIONS.format("revision > $1 ORDER BY revision", "ASC")
 
 # What a row of the history holds is what the object was from that revision on.
 _DIFFERENCES = """
@@ -40,11 +44,14 @@ class PostgresHistory:
     async def revisions(self, *, before: int = 0, limit: int = 100) -> list[Revision]:
         """The last changes before revision ``before`` (0: all), newest first."""
         async with self._pool.connection() as connection:
-            rows = await connection.fetch(_REVISIONS, before, limit, MAX_NAMED)
-        return [
-            Revision(row["revision"], row["at"], row["actor"], row["objects"], tuple(row["named"]))
-            for row in rows
-        ]
+            rows = await connection.fetch(_BEFORE, before, limit, MAX_NAMED)
+        return [_revision(row) for row in rows]
+
+    async def since(self, revision: int, *, limit: int = 100) -> list[Revision]:
+        """The first changes after ``revision``, oldest first."""
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(_SINCE, revision, limit, MAX_NAMED)
+        return [_revision(row) for row in rows]
 
     async def differences(self, revision: int, kinds: Collection[Kind], *, limit: int) -> list[Then]:
         """What is different now from ``revision``, at most ``limit``, by kind and key.
@@ -62,3 +69,8 @@ class PostgresHistory:
             )
             for row in rows
         ]
+
+
+def _revision(row: Any) -> Revision:  # noqa: ANN401 - asyncpg's Record has no types
+    named, kinds = tuple(row["named"]), tuple(row["kinds"])
+    return Revision(row["revision"], row["at"], row["actor"], row["objects"], named, kinds)

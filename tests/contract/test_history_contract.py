@@ -38,6 +38,22 @@ async def test_history_is_read_in_pages(objects: Objects, history: History) -> N
     assert [each.revision for each in (*first, *second)] == [5, 4, 3, 2]
 
 
+async def test_what_came_after_a_revision_is_told_oldest_first_with_its_kinds(
+    objects: Objects, history: History
+) -> None:
+    values = {kind: one_of_each()[kind] for kind in (Kind.NODE, Kind.GRANT)}
+    await objects.write([Write(kind, v.key, v) for kind, v in values.items()], actor="ada")
+    for number in range(4):
+        await objects.write([Write(Kind.NODE, node().key, node(port=1 + number))], actor="ada")
+
+    told = await history.since(0, limit=2)
+    later = await history.since(told[-1].revision)
+
+    assert [each.revision for each in (*told, *later)] == [1, 2, 3, 4, 5]
+    assert [each.kinds for each in told] == [("grant", "node"), ("node",)]
+    assert list(await history.since(5)) == []
+
+
 async def test_what_differs_from_then_is_found_and_what_came_back_is_not(
     objects: Objects, history: History
 ) -> None:

@@ -22,8 +22,13 @@ class FakeHistory:
             )
             at = next(at for _, _, revision, at in self._objects.past if revision == number)
             actor = self._objects.actors[number - 1]
-            found.append(Revision(number, at, actor, len(touched), tuple(touched[:MAX_NAMED])))
+            kinds = tuple(sorted({name.partition(" ")[0] for name in touched}))
+            found.append(Revision(number, at, actor, len(touched), tuple(touched[:MAX_NAMED]), kinds))
         return [each for each in found if before == 0 or each.revision < before][:limit]
+
+    async def since(self, revision: int, *, limit: int = 100) -> list[Revision]:
+        found = reversed(await self.revisions(limit=self._objects.revision + 1))
+        return [each for each in found if each.revision > revision][:limit]
 
     async def differences(self, revision: int, kinds: Collection[Kind], *, limit: int) -> list[Then]:
         self._objects.reach()

@@ -6,29 +6,20 @@ from contextlib import suppress
 from aiohttp import web
 
 from control_plane.admin.dependencies import Dependencies
+from control_plane.admin.event_stream import BEAT, sources_of
+from control_plane.admin.newsroom import LOOK
 from control_plane.admin.problems import ApiError
-from control_plane.ports.audit import AuditQuery
-from control_plane.ports.errors import UnavailableError
 
-LOOK = 0.5  # seconds between looks
-BEAT = 15.0  # seconds after which a line is sent anyway, so that nobody in between thinks it dead
 MAX_FOLLOWERS = 32
 
 
 class News:
-    """The streams of all browsers. One look serves them all, however many there are."""
+    """The streams of all browsers. The newsroom looks for them all, however many there are."""
 
     def __init__(self, deps: Dependencies) -> None:
         self._deps = deps
         self._followers = 0
-        self._seen = ""
-        self._looked = 0.0
-        self._turn = asyncio.Lock()
-        self._closing = asyncio.Event()
-
-    async def close(self, _: web.Application) -> None:
-        """End every stream, so that a stop waits for none of them."""
-        self._closing.set()
+        self._closing = deps.newsroom.closing
 
     async def follow(self, request: web.Request) -> web.StreamResponse:
         """Send ``news`` with a new id whenever there is some; a returning browser names the last it had."""
@@ -67,15 +58,4 @@ class News:
         return self._closing.is_set()
 
     async def _state(self) -> str:
-        """What is newest; as it was, when the database does not answer."""
-        async with self._turn:
-            clock = asyncio.get_running_loop().time
-            if clock() - self._looked >= LOOK / 2:
-                self._looked = clock()
-                try:
-                    newest = await self._deps.audit.query(AuditQuery(limit=1))
-                except UnavailableError:
-                    return self._seen
-                last = newest[0].event_id if newest else ""
-                self._seen = f"{self._deps.overview.revision}-{last}"
-            return self._seen
+        return await self._deps.newsroom.newest(sources_of(self._deps))

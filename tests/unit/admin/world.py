@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from control_plane.admin.app import create_app
 from control_plane.admin.dependencies import AuditParts, Dependencies, DiscoveryParts, PeeringParts
+from control_plane.admin.newsroom import Newsroom
 from control_plane.admin.serve import Serving, serve_admin
 from control_plane.admin.tokens import Role, TokenFile, new_token
 from control_plane.model.authorization import Answer as Verdict
@@ -124,6 +125,7 @@ class World:
     serving: Serving | None = None
     session: aiohttp.ClientSession | None = None
     tokens: dict[Role, str] = field(default_factory=dict)
+    room: Newsroom = field(default_factory=Newsroom)
 
     def __post_init__(self) -> None:
         self.following = FakeFollowing(self.audit)
@@ -163,6 +165,7 @@ class World:
                 conflicts=lambda: self.conflicts,
             ),
             judging=self.judging,
+            newsroom=self.room,
             streams=self.streams,
             shadows=FakeShadowCounts(self.audit),
             history=self.database.history if self.database else FakeHistory(self.objects),
@@ -227,6 +230,8 @@ def _following(world: World, fetcher: Fetcher) -> PeeringParts:
 
 
 async def _read(answer: aiohttp.ClientResponse) -> Answer:
+    if answer.content_type == "text/event-stream":  # it does not end
+        return Answer(answer.status, None, answer.headers)
     text = await answer.text()
     is_json = answer.content_type in {"application/json", "application/problem+json"}
     document = json.loads(text) if text and is_json else text or None
