@@ -173,7 +173,9 @@ async def after(sources: Sources, place: Place, until: Place = EVER) -> tuple[li
         place = Place(revision.revision, place.row)
         items.append(of_revision(revision, place))
     wanted = min(ROWS, until.row - place.row)
-    rows = (await sources.following.follow(place.row, limit=wanted)).rows if wanted > 0 else ()
+    rows = (
+        (await sources.following.follow(place.row, query=AuditQuery(limit=wanted))).rows if wanted > 0 else ()
+    )
     for row in rows:
         if row.number >= until.row:
             break
