@@ -8,6 +8,7 @@ from pathlib import Path
 from control_plane.gateway.config import AgentError
 from control_plane.gateway.envoy_binary import find_envoy
 from control_plane.ports.errors import UnavailableError
+from control_plane.ports.validation import NoVerdictError
 
 _DEADLINE = 30.0  # seconds; 2,000 clusters take 1.4
 MAX_DETAIL = 500  # characters of Envoy's words that are kept
@@ -72,7 +73,7 @@ class EnvoyValidation:
                 process.kill()
                 await process.wait()
         if process.returncode is not None and process.returncode < 0:
-            raise UnavailableError(f"Envoy ended by signal {-process.returncode} before its verdict")
+            raise NoVerdictError(f"Envoy ended by signal {-process.returncode} before its verdict")
         return words(said.decode(errors="replace")) if process.returncode else None
 
 

@@ -1,6 +1,7 @@
 """Trying what is new in kind, before it is published: who of a step would be refused.
 
-All are tried at once; only when Envoy refuses, halves are, until the guilty are alone.
+All are tried at once; only when Envoy refuses, halves are, until the guilty are alone. An Envoy that ends by
+a signal is asked once more; one that does so again, and takes an empty configuration, has refused this one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from control_plane.model.federation import Unit
 from control_plane.model.identity import TrustDomain
 from control_plane.model.tuning import Tuning
 from control_plane.ports.errors import UnavailableError
-from control_plane.ports.validation import Validation
+from control_plane.ports.validation import NoVerdictError, Validation
 from control_plane.translate.trial import bootstrap
 from control_plane.translate.unit import Translated
 
@@ -43,10 +44,7 @@ class Trial:
     async def _among(
         self, validation: Validation, units: Sequence[Unit], candidates: Mapping[Unit, Translated]
     ) -> dict[Unit, str]:
-        self._runs += 1
-        self.runs += 1
-        text = bootstrap([candidates[unit] for unit in units], self._tuning, self._own)
-        fault = await validation.fault(text)
+        fault = await self._fault(validation, [candidates[unit] for unit in units])
         if fault is None:
             return {}
         if len(units) == 1 or self._runs >= MOST_RUNS:  # what could not be told apart is refused together
@@ -54,3 +52,21 @@ class Trial:
         half = len(units) // 2
         found = await self._among(validation, units[:half], candidates)
         return found | await self._among(validation, units[half:], candidates)
+
+    async def _fault(self, validation: Validation, tried: Sequence[Translated]) -> str | None:
+        """The verdict; where there is none twice, this is refused if Envoy takes one with nothing in it."""
+        try:
+            return await self._run(validation, tried)
+        except NoVerdictError as error:
+            _log.warning("asking Envoy again", reason=str(error), units=len(tried))
+        try:
+            return await self._run(validation, tried)
+        except NoVerdictError as error:
+            if await self._run(validation, ()) is None:
+                return f"{error}, twice; it takes an empty one"
+            raise
+
+    async def _run(self, validation: Validation, tried: Sequence[Translated]) -> str | None:
+        self._runs += 1
+        self.runs += 1
+        return await validation.fault(bootstrap(tried, self._tuning, self._own))

@@ -10,6 +10,7 @@ from control_plane.model.resource import Resource
 from control_plane.model.tuning import Tuning
 from control_plane.ports.errors import UnavailableError
 from control_plane.ports.publisher import Publication
+from control_plane.ports.validation import NoVerdictError
 from control_plane.reconcile.federator import Federator
 from control_plane.reconcile.known import SAMPLES
 from control_plane.reconcile.trial import Trial
@@ -17,17 +18,22 @@ from tests.golden.world import BREMEN, items, open_federation
 
 
 class FakeValidation:
-    """Refuses what holds one of ``bad``."""
+    """Refuses what holds one of ``bad``, and ends by a signal at ``deadly``, or so many times at anything."""
 
     def __init__(self, *bad: bytes) -> None:
         self.bad = set(bad)
         self.seen: list[bytes] = []
         self.down = False
+        self.deadly = b""
+        self.signals = 0
 
     async def fault(self, bootstrap: bytes) -> str | None:
         if self.down:
             raise UnavailableError("there is no Envoy")
         self.seen.append(bootstrap)
+        if self.signals or (self.deadly and self.deadly in bootstrap):
+            self.signals = max(0, self.signals - 1)
+            raise NoVerdictError("Envoy ended by signal 11 before its verdict")
         found = sorted(name for name in self.bad if name in bootstrap)
         return f"bad {found[0].decode()}" if found else None
 
@@ -101,6 +107,41 @@ async def test_the_last_good_one_stays_until_the_object_is_mended() -> None:
 async def test_without_an_envoy_everything_is_published_as_before() -> None:
     validation = FakeValidation(b"local/fish")
     validation.down = True
+    core = Core(validation)
+
+    published = await core.put(*ours(["fish"]))
+
+    assert "local/fish" in {resource.name for resource in published.upserts}
+    assert core.refused == set()
+
+
+async def test_an_envoy_that_ends_by_a_signal_is_asked_once_more() -> None:
+    validation = FakeValidation(b"local/fish")
+    validation.signals = 1
+    core = Core(validation)
+
+    published = await core.put(*ours(["fish"]))
+
+    assert core.refused == {"export fish"}
+    assert "local/fish" not in {resource.name for resource in published.upserts}
+
+
+async def test_what_ends_envoy_by_a_signal_twice_is_held_back_alone() -> None:
+    validation = FakeValidation()
+    validation.deadly = b"local/fish"
+    core = Core(validation)
+
+    published = await core.put(*ours(["fish", "ships"]))
+
+    assert core.refused == {"export fish"}
+    assert "local/ships" in {resource.name for resource in published.upserts}
+    (problem,) = [p for p in core.federator.problems if p.code == "refused_by_envoy"]
+    assert "signal 11" in problem.detail
+
+
+async def test_an_envoy_that_ends_by_a_signal_at_anything_holds_up_nothing() -> None:
+    validation = FakeValidation()
+    validation.signals = 3
     core = Core(validation)
 
     published = await core.put(*ours(["fish"]))
