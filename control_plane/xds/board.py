@@ -6,7 +6,7 @@ from itertools import count
 from control_plane.ports.publisher import Name, Publication
 from control_plane.xds.frames import Frames, entry_of
 from control_plane.xds.lazy import Lazy
-from control_plane.xds.order import PARENT, PUSH
+from control_plane.xds.order import PARENT, PUSH, RETURNING
 from control_plane.xds.table import Table
 from control_plane.xds.view import Shelf
 
@@ -60,9 +60,9 @@ class Board:
             self._frames[type_url].forget()
         self._wake({name.scope for name in touched})
 
-    def view(self, gateway: str) -> "GatewayView":
-        """Show what one gateway may see."""
-        return GatewayView(self, gateway)
+    def view(self, gateway: str, *, tries: bool = True) -> "GatewayView":
+        """Show what one gateway may see, to itself or to somebody who only keeps it."""
+        return GatewayView(self, gateway, tries=tries)
 
     def shelf(self, type_url: str, scope: str) -> Shelf:
         """Show one type as the gateway ``scope`` sees it."""
@@ -90,7 +90,7 @@ class Board:
     def _table(self, type_url: str, scope: str) -> Table:
         table = self._tables.get((type_url, scope))
         if table is None:
-            table = self._tables[type_url, scope] = Table()
+            table = self._tables[type_url, scope] = Table(returning=type_url in RETURNING)
         return table
 
     def _has(self, name: Name) -> bool:
@@ -110,10 +110,13 @@ class Board:
 class GatewayView:
     """What one gateway may see; implements ``view.View``."""
 
-    def __init__(self, board: Board, gateway: str) -> None:
+    def __init__(self, board: Board, gateway: str, *, tries: bool) -> None:
         self.world = board
         self._gateway = gateway
+        self._tries = tries
 
     def shelf(self, type_url: str) -> Shelf:
         """Show one type."""
-        return self.world.shelf(type_url, self._gateway)
+        shelf = self.world.shelf(type_url, self._gateway)
+        shelf.tries = self._tries
+        return shelf

@@ -15,6 +15,7 @@ from control_plane.xds.frames import Response
 from control_plane.xds.lazy import OnDemand
 from control_plane.xds.order import DEFAULT_TO_ALL
 from control_plane.xds.refusals import clean, judge
+from control_plane.xds.returning import Returning
 from control_plane.xds.subscription import ProtocolError, Subscription
 from control_plane.xds.table import Entry
 from control_plane.xds.view import Shelf
@@ -43,6 +44,7 @@ class Channel:
         "_demand",
         "_missing",
         "_removed_to",
+        "_returning",
         "_serial",
         "_unanswered",
         "asked",
@@ -77,6 +79,7 @@ class Channel:
         self._unanswered = True  # a type's first request is answered even when there is nothing to say
         self._removed_to = shelf.revision
         self._missing: dict[str, None] = {}  # the gateway has it from an earlier stream, and it is gone
+        self._returning = Returning()
         self._serial = 0
 
     def open(
@@ -128,7 +131,9 @@ class Channel:
         if refusal is not None:
             self._refuse(sent, refusal, now)
             return True
-        self.doubted.difference_update(entry.name for entry in sent.entries)
+        self.shelf.took(sent.entries)
+        if self.doubted:
+            self.doubted.difference_update(entry.name for entry in sent.entries)
         if self.refused:
             for entry in sent.entries:
                 if self._is_refused(entry):
@@ -148,10 +153,12 @@ class Channel:
         self.owed = {}
         if entries or absent or self._unanswered:
             self._unanswered = False
-            self.stirred = bool(self.groups)
+            self.stirred = bool(self.groups or self._returning)
             return self._send(entries, absent, base)
         response = self._next_group()
-        self.stirred = bool(self.groups)
+        if response is None and (before := self._returning.take(shelf)) is not None:
+            response = self._send((before,), (), self.position)
+        self.stirred = bool(self.groups or self._returning)
         return response
 
     def removals(self, limit: int) -> Response | None:
@@ -226,6 +233,8 @@ class Channel:
         detail = clean(text)
         for entry in verdict.guilty:
             self.refused[entry.name] = Refusal(entry.name, entry.version, detail, now)
+        # Who was alone is refused also when it is not current any more, or is what was before.
+        self._returning.refused(verdict.guilty or (sent.entries if len(sent.entries) == 1 else ()))
         self.groups.extend((sent.base, names) for names in verdict.again)
         if sent.entries:  # what is not there was perhaps not read either
             gone = (name for name in sent.absent if self.asked.wants(name) and self.shelf.get(name) is None)
@@ -282,6 +291,7 @@ class Channel:
         self._serial = response.serial
         if self.refused:
             for entry in entries:
-                self.refused.pop(entry.name, None)
+                if self._is_current(entry):  # and not what was before
+                    self.refused.pop(entry.name, None)
         self.in_flight[response.nonce] = Sent(entries, removed, base)
         return response

@@ -41,5 +41,10 @@ REMOVE: tuple[Row, ...] = (
 DEFAULT_TO_ALL = frozenset({CLUSTER, LISTENER})
 """Types of which a first request without names means all ("legacy wildcard"); the others must say ``*``."""
 
+RETURNING = frozenset({CLUSTER, LISTENER})
+"""Types of which an Envoy that refuses a version is sent the last one that was acknowledged: one that was
+started meanwhile has none. Not of routes, secrets and endpoints, which say who may do what, and where: an old
+version of those could give back what was taken away."""
+
 PARENT, CHILD = CLUSTER, ENDPOINTS
 """A changed parent warms until its child is sent again, even an unchanged one: Envoy does not ask for it."""

@@ -50,7 +50,8 @@ class Server:
         self._rules = rules
         self._gateways = gateways
         self._place = Place(board, gateways, rules.limits)
-        self._aside = Place(board, Gateways(Unheard(), replica=""), rules.limits)  # for those who keep
+        # For those who keep:
+        self._aside = Place(board, Gateways(Unheard(), replica=""), rules.limits, tries=False)
         self._streams: set[Stream] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False

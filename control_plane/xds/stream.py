@@ -66,6 +66,7 @@ class Place:
     board: Board
     gateways: Gateways
     limits: Limits
+    tries: bool = True  # the other end uses what it takes: what it says of a version counts
 
 
 class Stream:
@@ -78,7 +79,7 @@ class Stream:
         self._gateways = place.gateways
         self._limits = place.limits
         self._context = context
-        self._session = Session(place.board.view(gateway))
+        self._session = Session(place.board.view(gateway, tries=place.tries))
         self._waiter: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
         self._ending: StreamEnd | None = None

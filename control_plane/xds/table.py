@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from control_plane.model.xds import XdsResource
 
 MAX_GONE = 65_536  # removals that are remembered; a stream that is behind them must begin anew
+MAX_BEFORE = 10_000  # resources of which the version before is kept
 _SHARED = 8  # answers to "since" that are kept for the other streams at the same position
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Entry:
     """One resource as it is sent; ``frame`` is a response that holds only it (responses concatenate).
 
     ``child`` is the name of the endpoints that a cluster takes from ADS, else empty. Entries are compared by
-    identity: there is one per change, shared by everybody.
+    identity: there is one per change, shared by everybody. Only what gateways said of it changes.
     """
 
     name: str
@@ -26,14 +27,18 @@ class Entry:
     frame: bytes
     child: str
     revision: int
+    taken: bool = False  # some gateway acknowledged it
+    refused: bool = False  # some gateway refused it
 
 
 class Table:
     """Entries in the order of their last change, and the names that are gone."""
 
-    __slots__ = ("_gone", "_since", "entries", "horizon", "membership", "revision", "versions")
+    __slots__ = ("_gone", "_since", "before", "entries", "horizon", "membership", "revision", "versions")
 
-    def __init__(self) -> None:
+    def __init__(self, *, returning: bool = False) -> None:
+        # The last good version of what was replaced, by name; None when nobody is to be sent such.
+        self.before: OrderedDict[str, Entry] | None = OrderedDict() if returning else None
         self.entries: OrderedDict[str, Entry] = OrderedDict()
         self.versions: dict[str, str] = {}
         self.revision = 0  # of the last change
@@ -48,9 +53,12 @@ class Table:
 
     def put(self, entry: Entry) -> None:
         """Take the entry of a new revision."""
-        if entry.name not in self.entries:
+        replaced = self.entries.get(entry.name)
+        if replaced is None:
             self.membership = entry.revision
             self._gone.pop(entry.name, None)
+        elif self.before is not None:
+            _keep(self.before, replaced)
         self.entries[entry.name] = entry
         self.entries.move_to_end(entry.name)
         self.versions[entry.name] = entry.version
@@ -59,6 +67,8 @@ class Table:
     def remove(self, name: str, revision: int) -> None:
         """Forget ``name``, which is here, and remember that it is gone."""
         del self.entries[name], self.versions[name]
+        if self.before is not None:
+            self.before.pop(name, None)
         self._gone[name] = revision
         self.membership = revision
         if len(self._gone) > MAX_GONE:
@@ -96,3 +106,13 @@ class Table:
     def _moved(self, revision: int) -> None:
         self.revision = revision
         self._since.clear()
+
+
+def _keep(before: OrderedDict[str, Entry], replaced: Entry) -> None:
+    """Keep what was acknowledged; what nobody answered yet only when there is nothing else."""
+    if replaced.refused or not (replaced.taken or replaced.name not in before):
+        return
+    before[replaced.name] = replaced
+    before.move_to_end(replaced.name)
+    if len(before) > MAX_BEFORE:
+        before.popitem(last=False)

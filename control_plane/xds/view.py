@@ -1,6 +1,6 @@
 """The world as one gateway sees it: what all gateways have, and what is meant for this one alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from control_plane.xds.frames import Frames, Response
@@ -21,12 +21,13 @@ class World(Protocol):
 class Shelf:
     """One type as one gateway sees it: a resource of its own hides that of the same name which all see."""
 
-    __slots__ = ("_frames", "_world", "common", "lazy", "own")
+    __slots__ = ("_frames", "_world", "common", "lazy", "own", "tries")
 
     def __init__(
         self, world: World, frames: Frames, *, common: Table, own: Table, lazy: Lazy | None = None
     ) -> None:
         self.lazy = lazy  # what has to be asked for by name
+        self.tries = True  # whoever looks uses what it takes: its word on a version counts
         self._world = world
         self._frames = frames
         self.common = common
@@ -59,6 +60,18 @@ class Shelf:
     def get(self, name: str) -> Entry | None:
         """Find a resource."""
         return self.own.entries.get(name) or self.common.entries.get(name)
+
+    def took(self, entries: Iterable[Entry]) -> None:
+        """Note what was acknowledged, if that says anything."""
+        if self.tries:
+            for entry in entries:
+                entry.taken = True
+
+    def before(self, name: str) -> Entry | None:
+        """Find the last good version of a resource whose present one was refused."""
+        table = self.own if name in self.own.entries else self.common
+        found = table.before.get(name) if table.before else None
+        return None if found is None or found.refused else found
 
     def versions(self) -> Mapping[str, str]:
         """Every name with its version; not to be changed."""

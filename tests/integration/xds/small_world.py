@@ -44,7 +44,7 @@ def endpoints(name: str, port: int) -> XdsResource:
     return _made(ENDPOINTS, name, ParseDict(value, ClusterLoadAssignment()))
 
 
-def listener(name: str = "in") -> XdsResource:
+def listener(name: str = "in", **more: object) -> XdsResource:
     """Plain HTTP on a free port, routes over ADS."""
     manager = {
         "@type": _TYPE + "network.http_connection_manager.v3.HttpConnectionManager",
@@ -56,6 +56,7 @@ def listener(name: str = "in") -> XdsResource:
         "name": name,
         "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
         "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
+        **more,
     }
     return _made(LISTENER, name, ParseDict(value, Listener()), scope=GATEWAY)
 

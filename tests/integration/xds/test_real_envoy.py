@@ -206,6 +206,29 @@ async def test_a_refused_cluster_is_known_and_the_others_apply(
     await place.acknowledged(CLUSTER, MANY + 2)
 
 
+async def test_an_envoy_that_restarts_gets_the_last_acknowledged_version_of_what_it_refuses(
+    place: Place,
+) -> None:
+    await place.answers("/service-007", 200, "first")
+    for type_url, count in ((CLUSTER, MANY), (LISTENER, 1)):
+        await place.acknowledged(type_url, count)
+    nowhere = {"socket_address": {"address": "no address", "port_value": 0}}
+
+    place.control.put(cluster("service-007", lb_policy="CLUSTER_PROVIDED"), listener(address=nowhere))
+    for type_url in (CLUSTER, LISTENER):
+        await place.control.delivered(GATEWAY, type_url, lambda each: bool(each.refused))
+    assert (await place.get("/service-007")) == (200, "first")
+    place.envoy.kill()
+    with tempfile.TemporaryDirectory(prefix="px-") as directory:
+        async with running(Path(directory), bootstrap(place.wire.path)) as place.envoy:
+            await place.answers("/service-007", 200, "first")
+            for type_url, name in ((CLUSTER, "service-007"), (LISTENER, "in")):
+                delivery = await place.control.delivered(
+                    GATEWAY, type_url, lambda each: bool(each.refused) and not each.in_flight
+                )
+                assert [refusal.name for refusal in delivery.refused] == [name]
+
+
 async def test_a_server_that_was_away_sends_nothing_again(place: Place) -> None:
     clusters = [_service(number) for number in range(MANY)]
     for type_url, count in ((CLUSTER, MANY), (ENDPOINTS, MANY), (LISTENER, 1), (ROUTES, 1)):

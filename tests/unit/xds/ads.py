@@ -48,8 +48,8 @@ def take(where: Board, type_url: str, *names: str, scope: str = "") -> None:
 class Client:
     """Speaks to a session exactly as told."""
 
-    def __init__(self, where: Board, gateway: str = "gw-1") -> None:
-        self.session = Session(where.view(gateway))
+    def __init__(self, where: Board, gateway: str = "gw-1", *, tries: bool = True) -> None:
+        self.session = Session(where.view(gateway, tries=tries))
 
     def ask(
         self,

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from control_plane.model.xds import CLUSTER, ENDPOINTS, ROUTES, SECRET, XdsResource
 from control_plane.ports.publisher import Name, Publication
 from control_plane.xds.board import Board
+from control_plane.xds.order import RETURNING
 from control_plane.xds.session import Doubts, Session
 from tests.unit.xds.contents import (
     GATEWAY,
@@ -116,7 +117,9 @@ class Federation(RuleBasedStateMachine):
         for each in message.resources:
             key = (message.type_url, each.name)
             assert self.known_bad.get(key) != each.version, f"refused, and sent again: {key}"
-            assert self.seen(message.type_url)[each.name].version == each.version, "sent from another step"
+            shown = self.seen(message.type_url)[each.name].version
+            returned = key[0] in RETURNING and self.known_bad.get(key) == shown  # as it was before
+            assert shown == each.version or returned, "sent from another step"
         for name in message.removed_resources:
             assert name not in self.seen(message.type_url), f"taken back, and there: {name}"
         if message.removed_resources and not self.asked & {
@@ -182,6 +185,13 @@ class Federation(RuleBasedStateMachine):
     @rule()
     def envoy_reconnects(self) -> None:
         self.connect(self.session.doubts())
+
+    @rule()
+    def envoy_restarts(self) -> None:
+        doubts, self.envoy = self.session.doubts(), ModelEnvoy()
+        for type_url in (ROUTES, SECRET):
+            self.envoy.subscribe(type_url, NAMES)
+        self.connect(doubts)
 
     @rule(contents=_STEP, removals=_TAKEN, later=_STEP)
     def envoy_is_away_for_a_while(

@@ -1,8 +1,12 @@
 """What a session does when Envoy refuses: find the guilty, save the others, and never insist."""
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
-from control_plane.model.xds import CLUSTER, ENDPOINTS, LISTENER, SECRET
+from control_plane.model.xds import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET
+from control_plane.xds.board import Board
+from control_plane.xds.frames import Response
 from control_plane.xds.refusals import MAX_DETAIL, clean, named
 from tests.unit.xds.ads import NOW, Client, board, put, resource, said, take
 
@@ -204,6 +208,119 @@ def test_kept_text_has_no_secrets_no_control_characters_and_an_end() -> None:
     assert len(text) == MAX_DETAIL
     assert clean(cut) == "(pem)"
     assert clean(f"{'x' * 16_300} {key}").count("MII") == 0
+
+
+def versions(responses: list[Response]) -> list[list[tuple[str, str]]]:
+    return [[(entry.name, entry.version) for entry in response.entries] for response in responses]
+
+
+def restarted(world: Board, type_url: str) -> tuple[Client, list[Response]]:
+    """A gateway that has nothing, and refuses versions that begin with ``bad``; what it was sent and took."""
+    client, taken = Client(world), []
+    client.ask(type_url)
+    while responses := client.hear():
+        for response in responses:
+            if any(entry.version.startswith("bad") for entry in response.entries):
+                client.nack(response, "c")
+            else:
+                client.ack(response)
+                taken.append(response)
+    return client, taken
+
+
+@pytest.mark.parametrize("type_url", [CLUSTER, LISTENER])
+def test_a_gateway_that_restarts_gets_the_last_acknowledged_version_of_what_it_refuses(type_url: str) -> None:
+    world = board(resource(type_url, "c", "good"), resource(type_url, "other", "1"))
+    restarted(world, type_url)
+    put(world, resource(type_url, "c", "bad"))
+    restarted(world, type_url)
+
+    client, taken = restarted(world, type_url)
+
+    assert versions(taken) == [[("other", "1")], [("c", "good")]]
+    delivery = client.delivery(type_url)
+    assert [(each.name, each.version) for each in delivery.refused] == [("c", "bad")]
+    assert (delivery.wanted, delivery.acknowledged, delivery.in_flight) == (2, 1, 0)
+
+
+def test_what_nobody_answered_does_not_replace_the_last_acknowledged_version() -> None:
+    world = board(resource(CLUSTER, "c", "good"))
+    restarted(world, CLUSTER)
+    put(world, resource(CLUSTER, "c", "nobody was there"))
+    put(world, resource(CLUSTER, "c", "bad"))
+
+    _, taken = restarted(world, CLUSTER)
+
+    assert versions(taken) == [[("c", "good")]]
+
+
+def test_who_only_keeps_a_version_has_not_acknowledged_it() -> None:
+    world = board(resource(CLUSTER, "c", "good"))
+    restarted(world, CLUSTER)
+    put(world, resource(CLUSTER, "c", "bad 1"))
+    keeper = Client(world, tries=False)
+    keeper.ask(CLUSTER)
+    keeper.settle()
+    put(world, resource(CLUSTER, "c", "bad 2"))
+
+    _, taken = restarted(world, CLUSTER)
+
+    assert versions(taken) == [[("c", "good")]]
+
+
+@given(st.lists(st.sampled_from(["good 1", "good 2", "bad 1", "bad 2"]), max_size=8))
+def test_whatever_was_published_a_gateway_that_restarts_has_what_was_acknowledged_last(
+    published: list[str],
+) -> None:
+    world, acknowledged = board(), []
+    for version in published:
+        put(world, resource(CLUSTER, "c", version))
+        _, taken = restarted(world, CLUSTER)
+        acknowledged += [version] if version.startswith("good") else []
+        expected = [[("c", acknowledged[-1])]] if acknowledged else []
+
+        assert [each for each in versions(taken) if each] == expected
+
+
+@pytest.mark.parametrize("type_url", [ROUTES, SECRET, ENDPOINTS])
+def test_who_may_do_what_is_never_sent_as_it_was_before(type_url: str) -> None:
+    world = board(resource(type_url, "c", "good"))
+    client = Client(world)
+    client.ask(type_url, "c")
+    client.settle()
+    put(world, resource(type_url, "c", "bad"))
+
+    client.nack(client.hear()[0], "c")
+
+    assert client.settle() == []
+
+
+def test_what_was_withdrawn_is_not_sent_as_it_was_before() -> None:
+    world = board(resource(CLUSTER, "c", "good"))
+    restarted(world, CLUSTER)
+    take(world, CLUSTER, "c")
+    put(world, resource(CLUSTER, "c", "bad"))
+
+    client, taken = restarted(world, CLUSTER)
+
+    assert taken == []
+    assert client.settle() == []
+
+
+def test_a_version_that_is_refused_as_well_is_not_sent_again() -> None:
+    world = board(resource(CLUSTER, "c", "good"))
+    restarted(world, CLUSTER)
+    put(world, resource(CLUSTER, "c", "bad"))
+    client = Client(world)
+    client.ask(CLUSTER)
+    client.nack(client.hear()[0], "c")
+    (before,) = client.hear()
+
+    client.nack(before, "this Envoy takes nothing")
+
+    assert versions([before]) == [[("c", "good")]]
+    assert client.settle() == []
+    assert [each.version for each in client.delivery(CLUSTER).refused] == ["bad"]
 
 
 def test_names_that_do_not_exist_are_told_again_when_their_response_was_refused_for_another() -> None:
