@@ -221,6 +221,8 @@ async def test_an_envoy_that_restarts_gets_the_last_acknowledged_version_of_what
     place.envoy.kill()
     with tempfile.TemporaryDirectory(prefix="px-") as directory:
         async with running(Path(directory), bootstrap(place.wire.path)) as place.envoy:
+            await place.eventually("listener_manager.total_listeners_active", 1)  # it was ready before
+            await place.envoy.ready()
             await place.answers("/service-007", 200, "first")
             for type_url, name in ((CLUSTER, "service-007"), (LISTENER, "in")):
                 delivery = await place.control.delivered(
