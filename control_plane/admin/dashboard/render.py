@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _SHOWN = 400  # characters of a text
@@ -15,6 +16,11 @@ def printable(value: object) -> str:
     text = "" if value is None else str(value)
     cleaned = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[:_SHOWN])
     return cleaned if len(text) <= _SHOWN else f"{cleaned}…"
+
+
+def whole(value: str) -> Markup:
+    """Text that must not be cut, such as a token; what makes it is ours."""
+    return Markup.escape("".join(char for char in value if char.isprintable()))
 
 
 def moment(value: datetime | None) -> str:
@@ -42,7 +48,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: printable(value) if isinstance(value, str) and not _safe(value) else value,
     )
-    made.filters.update(moment=moment, span=span)
+    made.filters.update(moment=moment, span=span, whole=whole)
     return made
 
 

@@ -181,6 +181,7 @@ async def test_a_form_leads_back_to_the_dashboard_only(world: World, browser: Br
 
 async def test_markup_from_anywhere_is_shown_as_text(world: World, browser: Browser) -> None:
     await trusted(world)
+    world.anchors = (certificate()[0],)
     await world.call("POST", "/api/v1/federation/nodes", node(name=HOSTILE, metadata={HOSTILE[:60]: HOSTILE}))
     await world.call("POST", f"{AGREEMENT}/pause", {"reason": HOSTILE})
     world.overview.problems = (Problem(HOSTILE, HOSTILE, HOSTILE, HOSTILE),)

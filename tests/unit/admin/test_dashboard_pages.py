@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import aiohttp
@@ -9,8 +10,9 @@ import pytest
 
 from control_plane.admin.dashboard.routes_page import question
 from control_plane.admin.tokens import Role
+from control_plane.model.audit import AuditEvent, EventType
 from tests.unit.admin.browsing import Browser, trusted
-from tests.unit.admin.world import World, resource
+from tests.unit.admin.world import OWN, PARTNER, World, certificate, grant, node, own_resource, resource
 
 
 @pytest.fixture
@@ -51,3 +53,114 @@ def test_what_is_meant_is_guessed_by_its_looks(subject: str, about: str) -> None
     asked = question({"subject": subject, "about": "", "caller": "", "action": "", "capability": ""})
 
     assert getattr(asked, about) == subject
+
+
+async def test_an_organisation_is_shown_with_what_each_side_must_read(world: World, browser: Browser) -> None:
+    await trusted(world)
+    world.anchors = (certificate(OWN)[0],)
+
+    text = await browser.page(f"organisation?name={PARTNER}")
+
+    shown = re.findall(r'<span class="words">([a-z ]+)</span>', text)
+    theirs = (await world.call("GET", f"/api/v1/federation/agreements/{PARTNER}")).document
+    assert [len(words.split()) for words in shown] == [10, 10]
+    assert shown[0] != shown[1]
+    assert theirs["fingerprints"][0] in text.replace("<wbr>", "")
+
+
+@pytest.mark.parametrize("verb", ["pause", "revoke"])
+async def test_what_an_order_would_cut_is_shown_before_it_is_given(
+    world: World, browser: Browser, verb: str
+) -> None:
+    await trusted(world)
+    await world.call("POST", "/api/v1/federation/nodes", node())
+    await world.call("POST", "/api/v1/federation/resources", resource())
+    await world.call("POST", "/api/v1/federation/resources", own_resource())
+    await world.call("POST", "/api/v1/federation/grants", grant())
+    world.anchors = (certificate(OWN)[0],)
+    before = world.state
+
+    text = await browser.page(f"organisation?name={PARTNER}&verb={verb}")
+
+    cut = text[text.index('<section class="warning"') : text.index("No, go back")]
+    assert "all of its nodes (1)" in cut
+    for name in ("lb-1", "orders@luebeck.example", "stockfish"):
+        assert f"<code>{name}</code>" in cut
+    assert world.state == before
+
+
+async def test_a_verb_that_is_none_is_not_asked_about(world: World, browser: Browser) -> None:
+    await trusted(world)
+    world.anchors = (certificate(OWN)[0],)
+
+    text = await browser.page(f"organisation?name={PARTNER}&verb=<b>remove</b>")
+
+    assert 'class="warning"' not in text
+    assert "remove" not in text
+
+
+async def test_a_node_is_drained_after_a_question_and_used_again(world: World, browser: Browser) -> None:
+    await trusted(world)
+    await world.call("POST", "/api/v1/federation/nodes", node())
+    key = f"lb-1@{PARTNER}"
+
+    asked = await browser.page(f"node?key={quote(key)}&verb=drain")
+    drain = {"method": "POST", "path": "/api/v1/federation/nodes/{key}/drain", ":key": key}
+    status, place, _ = await browser.send("do", {**drain, "reason": "new disks", "back": f"node?key={key}"})
+    drained = await browser.page(f"node?key={quote(key)}")
+
+    assert f"Drain {key}?" in asked
+    assert (status, place) == (303, f"/ui/node?key={key}")
+    assert "draining" in drained
+    assert "new disks" in drained
+    assert "Send to it again" in drained
+
+
+async def test_circuits_of_a_day_are_drawn_and_told(world: World, browser: Browser) -> None:
+    await trusted(world)
+    await world.call("POST", "/api/v1/federation/nodes", node())
+    now = datetime.now(UTC)
+    for kind, minutes, address in (
+        (EventType.CIRCUIT_OPENED, 50, "192.0.2.1:8443"),
+        (EventType.CIRCUIT_CLOSED, 20, "192.0.2.1:8443"),
+        (EventType.CIRCUIT_OPENED, 10, "192.0.2.77:8443"),  # of another node
+    ):
+        await world.audit.append([circuit_event(kind, now - timedelta(minutes=minutes), address)])
+
+    text = await browser.page(f"node?key=lb-1@{PARTNER}")
+
+    assert text.count('<rect class="open"') == 1
+    assert text.count("consecutive 5xx") == 2
+
+
+async def test_what_waits_for_an_approval_is_in_one_queue(world: World, browser: Browser) -> None:
+    await trusted(world, "pending")
+    await world.call("POST", "/api/v1/federation/resources", own_resource())
+    waiting = grant(conditions={"approval": "ticket-17"})
+    await world.call("POST", "/api/v1/federation/grants", waiting)
+
+    queue = await browser.page("trust")
+    approve = {"method": "POST", "path": "/api/v1/federation/grants/{key}/approve", "back": "trust"}
+    status, _, _ = await browser.send(
+        "do", {**approve, ":key": "luebeck-uses-stockfish", "approval": "ticket-17"}
+    )
+    after = await browser.page("trust")
+
+    assert "wants to be trusted" in queue
+    assert "waits for ticket-17" in queue
+    assert status == 303
+    assert "waits for ticket-17" not in after
+
+
+def circuit_event(kind: EventType, at: datetime, address: str) -> AuditEvent:
+    row = f"{kind}:{at}"
+    return AuditEvent(
+        event_id=row,
+        reporter="gw-1",
+        row_id=row,
+        timestamp=at,
+        event_type=kind,
+        resource=f"orders@{PARTNER}",
+        reason="consecutive_5xx",
+        metadata={"upstream_url": address},
+    )
