@@ -6,7 +6,7 @@ from datetime import datetime
 
 from control_plane.admin.dependencies import AuditParts
 from control_plane.admin.ledger import note
-from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
+from control_plane.admin.operation import API, Call, Keyed, Nothing, Operation, Reply, route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.tokens import Role
 from control_plane.model.identity import TrustDomain
@@ -97,6 +97,7 @@ async def list_heads(call: Call, _: Nothing) -> Reply:
         "Believe a partner's audit log anew",
         Role.ADMIN,
         status=204,
+        keyed=Keyed.APART,
     )
 )
 async def accept_log(call: Call, _: Nothing) -> Reply:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from control_plane.admin.dependencies import PeeringParts
-from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
+from control_plane.admin.operation import API, Call, Keyed, Nothing, Operation, Reply, route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.stored import find
 from control_plane.admin.tokens import Role
@@ -83,7 +83,16 @@ async def follow_bundle(call: Call, given: NewSource) -> Reply:
 
 
 @route(
-    Operation("POST", BUNDLE + "/refresh", Nothing, None, "Fetch a bundle soon", Role.OPERATOR, status=202)
+    Operation(
+        "POST",
+        BUNDLE + "/refresh",
+        Nothing,
+        None,
+        "Fetch a bundle soon",
+        Role.OPERATOR,
+        status=202,
+        keyed=Keyed.APART,
+    )
 )
 async def refresh_bundle(call: Call, _: Nothing) -> Reply:
     """Fetch a partner's bundle before it is due."""
@@ -93,7 +102,17 @@ async def refresh_bundle(call: Call, _: Nothing) -> Reply:
     return Reply()
 
 
-@route(Operation("POST", BUNDLE + "/approve", Nothing, Bundle, "Accept replaced anchors", Role.OPERATOR))
+@route(
+    Operation(
+        "POST",
+        BUNDLE + "/approve",
+        Nothing,
+        Bundle,
+        "Accept replaced anchors",
+        Role.OPERATOR,
+        keyed=Keyed.APART,
+    )
+)
 async def approve_bundle(call: Call, _: Nothing) -> Reply:
     """Take over a bundle that shares no anchor with the one that we hold."""
     organisation = TrustDomain(call.path["organisation"])

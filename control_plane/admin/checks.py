@@ -2,7 +2,7 @@
 
 from control_plane.admin.ledger import note
 from control_plane.admin.listing import every
-from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
+from control_plane.admin.operation import API, Call, Keyed, Nothing, Operation, Reply, route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.stored import value_of
 from control_plane.admin.tokens import Role
@@ -23,6 +23,7 @@ DEADLINE = 90.0  # seconds
         "Offer certificates that must not work to every connected gateway",
         role=Role.OPERATOR,
         deadline=DEADLINE,
+        keyed=Keyed.APART,
     )
 )
 async def check_trust(call: Call, _: Nothing) -> Reply:

@@ -32,6 +32,7 @@ REQUEST: dict[str, Code] = {
     "too_deep": Code(400, "The JSON is nested too deeply", "no document of this API is deeper than 5"),
     "unknown_parameter": Code(400, "The query has a parameter that means nothing here", "remove it"),
     "bad_parameter": Code(400, "A query parameter has a bad value", "correct the parameter"),
+    "bad_key": Code(400, "The Idempotency-Key has the wrong form", "send a fresh UUID for each new request"),
     "bad_request": Code(400, "The request is not HTTP as it should be", "use an HTTP client library"),
     "not_authenticated": Code(
         401, "A token is needed", "send `Authorization: Bearer <token>`; `proxenia token new` makes one"
@@ -43,6 +44,17 @@ REQUEST: dict[str, Code] = {
     "body_too_slow": Code(408, "The body did not arrive in time", "send it faster, or in smaller parts"),
     "already_exists": Code(409, "It exists already", "change the one that exists, or choose another name"),
     "changed_meanwhile": Code(409, "Somebody else changed it at the same time", _READ_AGAIN),
+    "key_in_use": Code(
+        409, "The first request with this key is being worked on", "try again in a second, with the same key"
+    ),
+    "key_unfinished": Code(
+        409,
+        "A request with this key began, and what became of it is not known",
+        "read the object; if nothing was done, send it again with another key",
+    ),
+    "answer_not_kept": Code(
+        409, "It was done before, and its answer is told only once", "make another one if that is lost"
+    ),
     "dashboard_off": Code(
         409,
         "Browsers do not reach the dashboard",
@@ -95,6 +107,7 @@ REQUEST: dict[str, Code] = {
 
 RULES: dict[str, Code] = {
     "invalid_body": Code(422, "Several things in the body are wrong", "see `errors`"),
+    "key_reused": Code(422, "The Idempotency-Key was used for another request", "use a fresh key"),
     "invalid_value": Code(422, "A value breaks a rule", _VALUE),
     "unknown_field": Code(422, "A field means nothing here", "check its spelling, or remove it"),
     "missing_field": Code(422, "A field is missing", "add it"),

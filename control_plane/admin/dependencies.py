@@ -11,6 +11,7 @@ from control_plane.admin.tokens import TokenFile
 from control_plane.model.change import Kind
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import Problem
+from control_plane.ports.answers import AnswerKeys
 from control_plane.ports.audit import AuditStore
 from control_plane.ports.audit_use import AuditFollowing, AuditStatistics
 from control_plane.ports.certificates import Expiries, Rotations
@@ -94,6 +95,7 @@ class Dependencies:
     streams: Streams | None = None
     judging: Judging | None = None
     history: History | None = None
+    answers: AnswerKeys | None = None  # None: keys of requests are refused
     shadows: ShadowCounts | None = None
     address: str = ""  # host:port where browsers reach the dashboard; empty: they do not
     now: Callable[[], datetime] = _now

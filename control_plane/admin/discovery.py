@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from control_plane.admin.dependencies import DiscoveryParts
 from control_plane.admin.node_view import NodeView, node_view, trust_levels
-from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
+from control_plane.admin.operation import API, Call, Keyed, Nothing, Operation, Reply, route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.spoken import Spoken, each
 from control_plane.admin.tokens import Role
@@ -135,6 +135,7 @@ async def list_sources(call: Call, _: Nothing) -> Reply:
         "Have sources look now; what they see",
         role=Role.OPERATOR,
         deadline=MAX_WAIT + 10,
+        keyed=Keyed.APART,
     )
 )
 async def discover(call: Call, look: Look) -> Reply:

@@ -15,10 +15,12 @@ from control_plane.admin.answers import REQUEST_ID
 from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.guard import CALLER, Access
 from control_plane.admin.intake import read_input
+from control_plane.admin.keyed import DIGEST, key_of, once
 from control_plane.admin.operation import JSON, Call, Operation, Reply, Route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.tokens import Holder, Role
 from control_plane.model.identity import shown
+from control_plane.ports.answers import AnswerKey
 
 LAST_EVENT_ID = "Last-Event-ID"
 _ETAG = re.compile(r'"(\d{1,18})"\Z', re.ASCII)
@@ -80,16 +82,29 @@ def _endpoint(route: Route, deps: Dependencies) -> Endpoint:
             via=via(request),
             last_event_id=request.headers.get(LAST_EVENT_ID, ""),
         )
+        key = key_of(request, operation)
         given = await read_input(request, operation, takes)
-        try:
-            async with asyncio.timeout(operation.deadline):
-                reply = await route.run(call, given)
-        except TimeoutError as error:
-            code = "unavailable" if operation.method == "GET" else "outcome_unknown"
-            raise ApiError(code, f"expected an answer within {operation.deadline:g} s, got none") from error
-        return _response(operation, reply, answers)
+
+        async def do() -> web.StreamResponse:
+            return _response(operation, await _run(route, call, given), answers)
+
+        if key is None:
+            return await do()
+        named = AnswerKey(caller.name, key, request[DIGEST].digest())
+        return await once(deps.answers, operation, named, do)
 
     return answer
+
+
+async def _run(route: Route, call: Call, given: object) -> Reply:
+    """What the handler answers, in time."""
+    operation = route.operation
+    try:
+        async with asyncio.timeout(operation.deadline):
+            return await route.run(call, given)
+    except TimeoutError as error:
+        code = "unavailable" if operation.method == "GET" else "outcome_unknown"
+        raise ApiError(code, f"expected an answer within {operation.deadline:g} s, got none") from error
 
 
 def via(request: web.Request) -> str:

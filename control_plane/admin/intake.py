@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
+from control_plane.admin.keyed import DIGEST
 from control_plane.admin.operation import JSON_LINES, MAX_BODY, MAX_BULK, Line, Operation
 from control_plane.admin.problems import MAX_ERRORS, ApiError, FieldError, Refusal, body_error, field_errors
 from control_plane.kit import strict_json
@@ -86,9 +87,11 @@ async def _chunks(request: web.Request, limit: int) -> AsyncIterator[bytes]:
     """The body as it arrives; what is announced as too large is not read at all."""
     if (request.content_length or 0) > limit:
         raise ApiError("body_too_large", f"expected at most {limit} bytes, got {request.content_length}")
-    size = 0
+    size, digest = 0, request.get(DIGEST)
     async for chunk in request.content.iter_any():
         size += len(chunk)
+        if digest is not None:
+            digest.update(chunk)
         if size > limit:
             raise ApiError("body_too_large", f"expected at most {limit} bytes, got more")
         yield chunk

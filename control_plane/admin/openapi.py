@@ -23,6 +23,7 @@ _IN, _OUT = "validation", "serialization"
 
 Document = dict[str, Any]
 _ETAG: Document = {"type": "string", "pattern": r'^(\*|"[0-9]{1,18}")$'}
+_KEY: Document = {"type": "string", "pattern": "^[!-~]{1,255}$"}
 _EVENT_ID: Document = {"type": "string", "pattern": "^[0-9]{1,18}-[0-9]{1,18}$"}
 Schemas = Mapping[tuple[str, str], Document]
 
@@ -161,6 +162,9 @@ def _path_parameters(operation: Operation[Any]) -> list[Document]:
     if operation.produces == "text/event-stream":
         what = "The id of the last event that was seen"
         found.append({"name": "Last-Event-ID", "in": "header", "description": what, "schema": _EVENT_ID})
+    if operation.takes_key:
+        what = "Makes a repeated request be done once, and answered as it was"
+        found.append({"name": "Idempotency-Key", "in": "header", "description": what, "schema": _KEY})
     if names and operation.method != "GET":
         what = "The ETag that the object must still have"
         found.append({"name": "If-Match", "in": "header", "description": what, "schema": _ETAG})

@@ -6,6 +6,7 @@ registers itself.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from control_plane.admin.dependencies import Dependencies
@@ -35,6 +36,14 @@ class Line(NamedTuple, Generic[Item]):
     value: Item
 
 
+class Keyed(StrEnum):
+    """What an ``Idempotency-Key`` does for a request that changes something."""
+
+    TOGETHER = "together"  # all that is done is written to objects: change and answer are one transaction
+    APART = "apart"  # more is done than that: that it began is written first
+    SECRET = "secret"  # noqa: S105 - the same, and the answer is told only once
+
+
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[Input]):
     """One thing that the API does.
@@ -54,11 +63,17 @@ class Operation(Generic[Input]):
     deadline: float = 5.0
     largest: int = MAX_BODY  # bytes of a body that is one document
     produces: str = JSON  # of any other type, the handler's value is the text of the answer
+    keyed: Keyed = Keyed.TOGETHER
 
     @property
     def takes_query(self) -> bool:
         """Whether the input is in the query and there is no body."""
         return self.method in {"GET", "DELETE"}
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether a key makes sure that it is done once: what only reads needs none."""
+        return self.method == "POST" and self.role is not None and self.role.covers(Role.OPERATOR)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from control_plane.admin.bundle_sources import parts_of
-from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
+from control_plane.admin.operation import API, Call, Keyed, Nothing, Operation, Reply, route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.tokens import Role
 from control_plane.model.identity import TrustDomain
@@ -52,7 +52,16 @@ class Partners:
 
 
 @route(
-    Operation("POST", INVITES, NewInvitation, Invitation, "Invite an organisation", Role.OPERATOR, status=201)
+    Operation(
+        "POST",
+        INVITES,
+        NewInvitation,
+        Invitation,
+        "Invite an organisation",
+        Role.OPERATOR,
+        status=201,
+        keyed=Keyed.SECRET,
+    )
 )
 async def invite(call: Call, wanted: NewInvitation) -> Reply:
     """Make a token, which is shown this once, and the words of our fingerprint."""
@@ -86,6 +95,7 @@ async def withdraw_invitation(call: Call, _: Nothing) -> Reply:
         "Use a partner's token",
         Role.OPERATOR,
         deadline=JOIN_DEADLINE,
+        keyed=Keyed.APART,
     )
 )
 async def join(call: Call, used: UsedToken) -> Reply:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from control_plane.admin.dependencies import AuditParts
 from control_plane.admin.listing import MAX_PAGE, Page
 from control_plane.admin.moments import Moment
-from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
+from control_plane.admin.operation import API, Call, Keyed, Nothing, Operation, Reply, route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.tokens import Role
 from control_plane.model.identity import TrustDomain, shown
@@ -152,6 +152,7 @@ async def show_reconciliation(call: Call, _: Nothing) -> Reply:
         Role.OPERATOR,
         status=201,
         deadline=DEADLINE,
+        keyed=Keyed.APART,
     )
 )
 async def reconcile(call: Call, wanted: NewReconciliation) -> Reply:

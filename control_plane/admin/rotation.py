@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
+from control_plane.admin.operation import API, Call, Keyed, Nothing, Operation, Reply, route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.tokens import Role
 from control_plane.model.node import check_text
@@ -38,7 +38,16 @@ async def show_rotation(call: Call, _: Nothing) -> Reply:
 
 
 @route(
-    Operation("POST", ROTATION, Nothing, RotationView, "Announce a new root", role=Role.OPERATOR, status=201)
+    Operation(
+        "POST",
+        ROTATION,
+        Nothing,
+        RotationView,
+        "Announce a new root",
+        role=Role.OPERATOR,
+        status=201,
+        keyed=Keyed.APART,
+    )
 )
 async def start_rotation(call: Call, _: Nothing) -> Reply:
     """From now on partners get both anchors."""
@@ -47,7 +56,13 @@ async def start_rotation(call: Call, _: Nothing) -> Reply:
 
 @route(
     Operation(
-        "POST", ROTATION + "/abort", Nothing, RotationView, "Return to the old root", role=Role.OPERATOR
+        "POST",
+        ROTATION + "/abort",
+        Nothing,
+        RotationView,
+        "Return to the old root",
+        role=Role.OPERATOR,
+        keyed=Keyed.APART,
     )
 )
 async def abort_rotation(call: Call, _: Nothing) -> Reply:
@@ -63,6 +78,7 @@ async def abort_rotation(call: Call, _: Nothing) -> Reply:
         RotationView,
         "Go on, at this step, without waiting for one partner or gateway",
         role=Role.OPERATOR,
+        keyed=Keyed.APART,
     )
 )
 async def confirm_rotation(call: Call, given: ConfirmInput) -> Reply:

@@ -172,6 +172,7 @@ class Parts:
             audits=self.partnership.audits if self.partnership else None,
             discovery=self.discovery.parts,
             history=self.database.history,
+            answers=self.database.answers,
             shadows=self.database.shadows,
             streams=self.gateways,
             judging=Judge(self.federator.world, self.federator.exports),

@@ -7,6 +7,7 @@ from typing import Self
 import structlog
 
 from control_plane.ports.audit_log import Sign
+from control_plane.store.answers import PostgresAnswerKeys
 from control_plane.store.audit import PostgresAudit
 from control_plane.store.audit_following import PostgresFollowing
 from control_plane.store.audit_log import PostgresAuditLog
@@ -50,6 +51,7 @@ class Database:
         self.audit = PostgresAudit(self._pool, sign=sign)
         self.audit_log = PostgresAuditLog(self._pool)
         self.audit_reader = PostgresLogReader(self._pool)
+        self.answers = PostgresAnswerKeys(self._pool)
         self.history = PostgresHistory(self._pool)
         self.shadows = PostgresShadowCounts(self._pool)
         self.deliveries = PostgresDeliveries(self._pool)

@@ -19,6 +19,7 @@ from control_plane.model.problem import InvalidValueError
 from control_plane.ports.errors import ConflictError, MissingError
 from control_plane.ports.objects import Mode, Stored, Write
 from control_plane.store import codec, objects_sql
+from control_plane.store.ambient import connection_of, transaction_of
 from control_plane.store.feed import CHANNEL, Feed
 from control_plane.store.pool import Pool
 
@@ -55,7 +56,7 @@ class PostgresObjects:
         _refuse_repetition(writes)
         rows = [_row(write) async for turn in _turns(writes) for write in turn]
         batches = [rows[first : first + BATCH] for first in range(0, len(rows), BATCH)]
-        async with self._pool.transaction() as connection:
+        async with transaction_of(self._pool) as connection:
             present: int = await connection.fetchval(objects_sql.LOCK_HEAD)
             changed = 0
             for batch in batches:
@@ -68,7 +69,7 @@ class PostgresObjects:
 
     async def get(self, kind: Kind, key: str) -> Stored | None:
         """One object, or None."""
-        async with self._pool.connection() as connection:
+        async with connection_of(self._pool) as connection:
             row = await connection.fetchrow(objects_sql.GET, str(kind), key)
         return None if row is None else codec.stored(row)
 
@@ -81,7 +82,7 @@ class PostgresObjects:
             if organisation
             else (objects_sql.PAGE, str(kind), after, limit)
         )
-        async with self._pool.connection() as connection:
+        async with connection_of(self._pool) as connection:
             rows = await connection.fetch(query, *arguments)
         return [codec.stored(row) async for turn in _turns(rows) for row in turn]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 
+from control_plane.ports.answers import AnswerKeys
 from control_plane.ports.audit import AuditStore
 from control_plane.ports.audit_use import AuditStatistics
 from control_plane.ports.deliveries import DeliveryLog
@@ -15,6 +16,7 @@ from control_plane.ports.objects import Objects
 from control_plane.ports.reconciliation import Crossings, Reconciliations
 from control_plane.ports.shadow import ShadowCounts
 from control_plane.store.database import Database
+from tests.fakes.answers import FakeAnswerKeys
 from tests.fakes.audit import FakeAudit, FakeStatistics
 from tests.fakes.deliveries import FakeDeliveries
 from tests.fakes.heads import FakeHeads
@@ -41,6 +43,7 @@ class Store:
     crossings: Crossings
     reconciliations: Reconciliations
     heads: HeadKeeping
+    answers: AnswerKeys
 
 
 @pytest.fixture
@@ -56,6 +59,7 @@ def fake() -> Store:
         FakeCrossings(audit),
         FakeReconciliations(),
         FakeHeads(),
+        FakeAnswerKeys(),
     )
 
 
@@ -72,6 +76,7 @@ async def postgres(database_url: str) -> AsyncIterator[Store]:
             database.crossings,
             database.reconciliations,
             database.heads,
+            database.answers,
         )
 
 
@@ -89,6 +94,11 @@ def objects(store: Store) -> Objects:
 @pytest.fixture
 def audit(store: Store) -> AuditStore:
     return store.audit
+
+
+@pytest.fixture
+def answers(store: Store) -> AnswerKeys:
+    return store.answers
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
+from control_plane.admin.operation import API, Call, Keyed, Nothing, Operation, Reply, route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.tokens import Holder, Role
 
@@ -20,7 +20,17 @@ class Link:
         return "Link(url=(redacted))"
 
 
-@route(Operation("POST", LINKS, Nothing, Link, "A link that signs a browser in, once", role=Role.OPERATOR))
+@route(
+    Operation(
+        "POST",
+        LINKS,
+        Nothing,
+        Link,
+        "A link that signs a browser in, once",
+        role=Role.OPERATOR,
+        keyed=Keyed.SECRET,
+    )
+)
 async def make_link(call: Call, _: Nothing) -> Reply:
     """For whoever asks, with that person's role."""
     if not call.deps.address:

@@ -35,6 +35,7 @@ from control_plane.ports.peering import Fetcher
 from control_plane.reconcile.judge import Judge
 from control_plane.store.database import Database
 from control_plane.trust.bundles import PartnerBundles
+from tests.fakes.answers import FakeAnswerKeys
 from tests.fakes.audit import FakeAudit, FakeFollowing, FakeStatistics
 from tests.fakes.certificates import FakeExpiries, FakeRotations
 from tests.fakes.deliveries import FakeDeliveries
@@ -125,6 +126,7 @@ class World:
     serving: Serving | None = None
     session: aiohttp.ClientSession | None = None
     tokens: dict[Role, str] = field(default_factory=dict)
+    answers: FakeAnswerKeys = field(default_factory=FakeAnswerKeys)
     room: Newsroom = field(default_factory=Newsroom)
 
     def __post_init__(self) -> None:
@@ -168,6 +170,7 @@ class World:
             newsroom=self.room,
             streams=self.streams,
             shadows=FakeShadowCounts(self.audit),
+            answers=self.database.answers if self.database else self.answers,
             history=self.database.history if self.database else FakeHistory(self.objects),
         )
 
