@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from control_plane.app.settings import Settings, SettingsError, load
@@ -79,3 +80,39 @@ def demo(*, check: bool, output: str, directory: Path | None) -> int:
 
     log.configure()
     return asyncio.run(run(check=check, as_json=output == "json", directory=directory))
+
+
+def backup(
+    file: Path,
+    *,
+    passphrase: str,
+    config: Path | None,
+    overrides: Mapping[str, object],
+    progress: Callable[[str], None],
+) -> dict[str, object]:
+    """One encrypted file with everything; what was made."""
+    from control_plane.app.backup import back_up  # noqa: PLC0415 - each process loads only its own parts
+
+    log.configure()
+    settings = load(config, overrides)
+    return asdict(asyncio.run(back_up(settings, file, passphrase, progress=progress)))
+
+
+def restore(
+    file: Path,
+    *,
+    passphrase: str,
+    config: Path | None,
+    overrides: Mapping[str, object],
+    progress: Callable[[str], None],
+) -> dict[str, object]:
+    """The same on an empty machine; what came back. The trust domain is the backup's unless one is named."""
+    from control_plane.app.restore import check, restore  # noqa: PLC0415 - each process loads only its own parts
+
+    log.configure()
+    about = check(file, passphrase, progress=progress)
+    try:
+        settings = load(config, overrides)
+    except SettingsError:  # an empty machine has no file that names it
+        settings = load(config, {"trust_domain": about.organisation, **overrides})
+    return asdict(asyncio.run(restore(settings, file, passphrase, about, progress=progress)))

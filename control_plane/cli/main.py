@@ -13,6 +13,7 @@ from control_plane import __version__
 from control_plane.cli.agreements import agreement
 from control_plane.cli.apply import apply
 from control_plane.cli.audit import audit
+from control_plane.cli.backup import backup, restore
 from control_plane.cli.bundles import bundle
 from control_plane.cli.certificates import cert
 from control_plane.cli.check import check
@@ -90,5 +91,6 @@ for _command in (
     *(apply, discover, node, circuit, resource, group, grant, agreement),
     *(bundle, cert, audit, dashboard, token, version),
     *(diff, history, rollback),
+    *(backup, restore),
 ):
     main.add_command(_command)

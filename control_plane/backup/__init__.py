@@ -1,0 +1,1 @@
+"""The file that a backup is: encrypted with a passphrase, made and read as a stream."""
