@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from control_plane.admin.dashboard.sessions import Sessions
+from control_plane.admin.dashboard.work import Works
 from control_plane.admin.newsroom import Newsroom
 from control_plane.admin.node_ids import NodeIds
 from control_plane.admin.tokens import TokenFile
@@ -101,4 +102,5 @@ class Dependencies:
     now: Callable[[], datetime] = _now
     node_ids: NodeIds = field(default_factory=NodeIds)
     sessions: Sessions = field(default_factory=Sessions)
+    works: Works = field(default_factory=Works)
     newsroom: Newsroom = field(default_factory=Newsroom)

@@ -12,6 +12,7 @@ from control_plane.admin.dashboard import (
     partner_pages,
     routes_page,
     trust_page,
+    working,
 )
 from control_plane.admin.dashboard.page import Page, Values, ask, ask_all, partners_of
 from control_plane.admin.dashboard.topology import WORDS, Known, draw
@@ -67,6 +68,8 @@ PAGES = (
     Page("routes", "Routes", "routes.html", routes_page.routes),
     Page("trust", "Trust", "trust.html", trust_page.trust),
     Page("audit", "Audit", "audit.html", audit_page.audit),
+    Page("request", "", "request.html", audit_page.request),
+    Page("work", "", "work.html", working.shown),
     Page("reconciliation", "Reconciliation", "reconciliation.html", audit_page.reports),
     Page("gateways", "Gateways", "gateways.html", fleet_pages.fleet),
     Page("discovery", "Discovery", "discovery.html", fleet_pages.sources),

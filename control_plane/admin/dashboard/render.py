@@ -28,6 +28,11 @@ def moment(value: datetime | None) -> str:
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if value else "never"
 
 
+def rfc3339(value: datetime) -> str:
+    """A time as the API takes it."""
+    return value.astimezone(UTC).isoformat()
+
+
 def span(seconds: float) -> str:
     """How long: ``3 min``, ``7 h``, ``12 d``; with a minus when it is over."""
     sign, rest = ("-" if seconds < 0 else ""), abs(seconds)
@@ -48,7 +53,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: printable(value) if isinstance(value, str) and not _safe(value) else value,
     )
-    made.filters.update(moment=moment, span=span, whole=whole)
+    made.filters.update(moment=moment, span=span, whole=whole, rfc3339=rfc3339)
     return made
 
 

@@ -18,6 +18,7 @@ from control_plane.admin.dashboard.page import Page
 from control_plane.admin.dashboard.pages import PAGES
 from control_plane.admin.dashboard.render import render
 from control_plane.admin.dashboard.sessions import Session, Sessions
+from control_plane.admin.dashboard.working import Working
 from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.dispatch import via
 from control_plane.admin.operation import Call, Route
@@ -36,6 +37,7 @@ class Dashboard:
     def __init__(self, deps: Dependencies, routes: Sequence[Route]) -> None:
         self._deps = deps
         self._doing = Doing(routes, self._call, self._common)
+        self._working = Working(deps.works, self._call)
 
     def add_to(self, app: web.Application) -> None:
         """Serve everything below ``ROOT``."""
@@ -46,6 +48,9 @@ class Dashboard:
         news = News(self._deps)
         app.router.add_get(f"{ROOT}events", self._signed_in(lambda request, _: news.follow(request)))
         app.router.add_post(f"{ROOT}do", self._signed_in(self._doing.do))
+        app.on_cleanup.append(self._deps.works.close)
+        app.router.add_post(f"{ROOT}work", self._signed_in(self._working.start))
+        app.router.add_get(f"{ROOT}work/file", self._signed_in(self._working.file))
         app.router.add_post(f"{ROOT}logout", self._signed_in(self._logout))
         app.router.add_get(f"{ROOT}login", self._login)
         app.router.add_post(f"{ROOT}login", self._login_with_token)

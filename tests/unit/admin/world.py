@@ -47,6 +47,7 @@ from tests.fakes.objects import FakeObjects
 from tests.fakes.peering import FakeBundleStates, FakeSingleton
 from tests.fakes.reconciliation import FakeReconciling
 from tests.fakes.shadow import FakeShadowCounts
+from tests.fakes.verifying import FakeVerifying
 
 OWN = TrustDomain("bergen.example")
 PARTNER = TrustDomain("luebeck.example")
@@ -121,6 +122,7 @@ class World:
     anchors: tuple[str, ...] = ("our anchor",)
     fitness: FakeFitness = field(default_factory=FakeFitness)
     judging: Core = field(default_factory=Core)
+    verifying: FakeVerifying = field(default_factory=FakeVerifying)
     streams: FakeStreams = field(default_factory=FakeStreams)
     database: Database | None = None  # instead of the fakes
     serving: Serving | None = None
@@ -167,6 +169,7 @@ class World:
                 conflicts=lambda: self.conflicts,
             ),
             judging=self.judging,
+            verifying=self.verifying,
             newsroom=self.room,
             streams=self.streams,
             shadows=FakeShadowCounts(self.audit),
