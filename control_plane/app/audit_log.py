@@ -1,6 +1,7 @@
 """The audit as a log, put together: who signs, who seals, what is dropped when, and how it is verified."""
 
 import asyncio
+import secrets
 import socket
 from dataclasses import dataclass
 from typing import Self
@@ -9,19 +10,22 @@ import structlog
 
 from control_plane import __version__
 from control_plane.app.own_trust import utc_now
-from control_plane.app.settings import Settings
+from control_plane.app.settings import Settings, SettingsError
 from control_plane.audit.head_file import HeadFile
 from control_plane.audit.heads import Judge, Signer
 from control_plane.audit.retention import Retention, own_event
 from control_plane.audit.seal import Sealer
+from control_plane.audit.target import KEY_BYTES
 from control_plane.audit.verify import Verification
 from control_plane.model.problem import InvalidValueError
 from control_plane.ports.certificates import OwnAuthority
 from control_plane.ports.errors import UnavailableError
 from control_plane.store.database import Database
 from control_plane.store.embedded import dsn_of, owner_dsn_of
+from control_plane.trust.files import check_private, write_private
 
 DIRECTORY = "audit"  # in the state directory
+QUERY_KEY = "query.key"
 _SAY_WITHIN = 2.0  # seconds that a stopping control plane takes to say so
 
 _log = structlog.get_logger(__name__)
@@ -34,6 +38,24 @@ def open_database(settings: Settings, authority: OwnAuthority) -> Database:
         return Database(settings.database_url, owner=settings.database_owner_url, sign=signer.or_nothing)
     state = settings.state_dir
     return Database(dsn_of(state), owner=owner_dsn_of(state), sign=signer.or_nothing)
+
+
+def query_key(settings: Settings) -> bytes:
+    """What query strings are hashed with, made at first use; empty: nothing of them is kept.
+
+    Raises SettingsError when others may have read it.
+    """
+    if settings.audit_query == "drop":
+        return b""
+    path = settings.state_dir / DIRECTORY / QUERY_KEY
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        write_private(path, secrets.token_bytes(KEY_BYTES))
+    try:
+        check_private(path)
+    except InvalidValueError as error:
+        raise SettingsError([error.detail]) from error
+    return path.read_bytes()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,11 @@ class AuditSettings(BaseModel):
     """Fields that ``Settings`` inherits."""
 
     audit_days: int = Field(default=90, ge=7, le=3650, description="days for which audit rows are kept")
+    audit_query: Literal["hash", "drop"] = Field(
+        default="hash",
+        description="what is kept of query strings: a keyed hash (gateways write them to their log first), or"
+        " nothing (drop: they are never written)",
+    )
     spool_megabytes: int = Field(
         default=4096, ge=8, le=1 << 20, description="logs that may wait on a gateway's disk to be shipped"
     )

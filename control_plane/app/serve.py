@@ -18,7 +18,7 @@ from control_plane.admin.app import create_app
 from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.serve import AdminSocketError, Serving, serve_admin
 from control_plane.admin.tokens import Role, TokenFile, new_token
-from control_plane.app.audit_log import AuditLogParts, open_database
+from control_plane.app.audit_log import AuditLogParts, open_database, query_key
 from control_plane.app.discovery import Discovery
 from control_plane.app.fitness import FitnessWatch
 from control_plane.app.own_trust import credentials, follow_files, open_authority, rotating, utc_now, watch
@@ -114,7 +114,13 @@ class Parts:
             lifetime,
         )
         seen = self.fitness.observations.take
-        receiver = Receiver(self.database.audit, own=settings.trust_domain, clock=utc_now, stored=seen)
+        receiver = Receiver(
+            self.database.audit,
+            own=settings.trust_domain,
+            clock=utc_now,
+            query_key=query_key(settings),
+            stored=seen,
+        )
         return Server(
             self.board,
             self.gateways,
@@ -194,6 +200,7 @@ def tuning_of(settings: Settings) -> Tuning:
         check_interval=settings.check_seconds,
         burst=settings.rate_limit_burst,
         limits_enforced=settings.rate_limits == "enforced",
+        query_strings=settings.audit_query == "hash",
     )
 
 

@@ -6,11 +6,13 @@ outlier log (its ``OutlierDetectionEvent``). Who reports is given by the caller,
 
 import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha1
 
 from control_plane.audit.fields import Line, LineError
+from control_plane.audit.target import target
 from control_plane.audit.verdict import judge
 from control_plane.model.audit import AuditEvent, EventType
 from control_plane.model.identity import SpiffeId, TrustDomain
@@ -20,7 +22,6 @@ STREAMS = ("access", "listener", "outlier", "health")
 
 _NAMESPACE = uuid.UUID("6f7a5f0e-4f0b-5d0c-9a53-0d1f3f2b7c11")  # of our event ids, for ever
 _ROW = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\Z")
-_MAX_PATH = 2048
 _MAX_CODE = 999
 _DIRECTIONS = ("ingress", "egress")
 _CIRCUITS = {"EJECT": EventType.CIRCUIT_OPENED, "UNEJECT": EventType.CIRCUIT_CLOSED}
@@ -30,11 +31,15 @@ _VERDICTS = ("mcp", "shadow", "shadow_result")  # the MCP method; what shadow gr
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where lines come from: the gateway that wrote them, its organisation, the file's never reused name."""
+    """Where lines come from: the gateway that wrote them, its organisation, the file's never reused name.
+
+    ``query_key`` is what query strings are hashed with; without it nothing of them is kept.
+    """
 
     reporter: str
     own: TrustDomain
     file: str
+    query_key: bytes = b""
 
     @property
     def identity(self) -> str:
@@ -118,7 +123,9 @@ def _request(line: Line, source: Source) -> AuditEvent:
         peer_serial=line.text("serial"),
         peer_fingerprint=line.text("cert"),
         # Of our own requests the peer is the partner's node that answered, which is not who asked.
-        metadata=_metadata(line, ("path", *_DETAILS, *_VERDICTS) if inbound else ("path", "peer", *_DETAILS)),
+        metadata=_metadata(
+            line, (*_DETAILS, *_VERDICTS) if inbound else ("peer", *_DETAILS), target(line, source.query_key)
+        ),
     )
 
 
@@ -230,11 +237,8 @@ def _resource_of_cluster(cluster: str, own: TrustDomain) -> str:
     return f"{host}@{own}" if kind == "local" and host else ""
 
 
-def _metadata(line: Line, names: tuple[str, ...]) -> dict[str, str]:
-    found = {name: line.text(name, _MAX_PATH if name == "path" else 256) for name in names}
-    if found.get("path"):
-        # Queries carry tokens and personal data; the format leaves them out, and so does this.
-        found["path"] = found["path"].partition("?")[0].partition("#")[0]
+def _metadata(line: Line, names: tuple[str, ...], more: Mapping[str, str] = {}) -> dict[str, str]:
+    found = {**more, **{name: line.text(name) for name in names}}
     if line.cut:
         found["truncated"] = ",".join(sorted(set(line.cut)))
     return {name: value for name, value in found.items() if value}

@@ -45,12 +45,14 @@ class Receiver:
         *,
         own: TrustDomain,
         clock: Callable[[], datetime],
+        query_key: bytes = b"",
         stored: Callable[[Sequence[AuditEvent]], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._stored_too = stored  # told of what is stored
         self._own = own
         self._clock = clock
+        self._query_key = query_key
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
 
     async def ship(self, request: bytes, caller: Caller) -> bytes:
@@ -91,7 +93,7 @@ class Receiver:
 
     async def _take(self, header: Header, data: bytes, stored: Place | None) -> _Taken:
         taken = _Taken()
-        source = Source(header.gateway, self._own, header.file)
+        source = Source(header.gateway, self._own, header.file, self._query_key)
         if header.lost:
             taken.events.append(self._gap(source, header.stream, f"lost:{header.until}", header.lost))
         for number, (offset, line) in enumerate(_lines(data, header.begin)):

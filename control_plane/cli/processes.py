@@ -60,6 +60,7 @@ SETTINGS = {
     "spool_megabytes": "Logs that may wait on a gateway's disk to be shipped.",
     "spool_full": "What then: gap (drop the oldest, and say so) or block (traffic waits).",
     "audit_days": "Days for which audit rows are kept.",
+    "audit_query": "What is kept of query strings: hash or drop.",
     "reconcile_seconds": "Seconds between two comparisons of our audit with a partner's.",
     "audit_heads_seconds": "Seconds between two offers of our audit log's head to partners.",
     "reconcile_home": "Fields of audit rows that partners are only shown as keyed hashes.",

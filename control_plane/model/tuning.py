@@ -87,6 +87,9 @@ class Tuning:
     max_streams: int = 100  # concurrent requests on one HTTP/2 connection
     mcp_body_bytes: int = 65_536  # of a message to an MCP resource, which is read whole before it is judged
 
+    # Whether the access log has query strings; the control plane keeps keyed hashes of them.
+    query_strings: bool = False
+
     access_log: str = "log/access.jsonl"
     listener_log: str = "log/listener.jsonl"
     check_log: str = "log/health.jsonl"

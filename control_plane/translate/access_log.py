@@ -15,6 +15,7 @@ from control_plane.translate import checks
 from control_plane.translate.names import EGRESS, INGRESS, MCP_FILTER, NAMESPACE
 from control_plane.translate.parts import packed
 
+_WITH_QUERY = {"path": "%PATH(WQ:PATH):8193%"}  # for audit/target.py, which keeps a hash
 _FILE = "envoy.access_loggers.file"
 _RBAC = "envoy.filters.http.rbac"
 
@@ -77,7 +78,8 @@ HANDSHAKE_KEYS = frozenset(_HANDSHAKE)
 
 def requests(direction: str, tuning: Tuning) -> accesslog_pb2.AccessLog:
     """Every request of one listener, answered or not."""
-    log = _file(tuning.access_log, _REQUEST | (_INGRESS if direction == INGRESS else _EGRESS))
+    path = _WITH_QUERY if tuning.query_strings else {}
+    log = _file(tuning.access_log, _REQUEST | path | (_INGRESS if direction == INGRESS else _EGRESS))
     if direction == INGRESS:
         log.filter.CopyFrom(checks.unlogged())
     return log

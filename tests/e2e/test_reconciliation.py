@@ -166,6 +166,29 @@ async def test_what_crossed_is_the_same_on_both_sides(partners: Partners) -> Non
     assert statuses == [200] * 30 + [503]
 
 
+async def test_of_a_query_string_each_side_has_a_hash_of_its_own_and_no_database_the_text(
+    partners: Partners,
+) -> None:
+    for path in ("/q?token=hidden-sesame", "/q?token=hidden-sesame", "/q?token=other"):
+        assert await partners.call(path) == 200
+
+    async def told(own: Organisation) -> list[str]:
+        page = await own.get("/audit/events", resource="amber@visby.example", limit="100")
+        rows = [item["metadata"] for item in page["items"]]
+        return [row["query"] for row in rows if row.get("path") == "/q" and row.get("query")]
+
+    async def complete() -> bool:
+        return len(await told(partners.riga)) == len(await told(partners.visby)) == 3
+
+    await eventually("the rows in both audits", complete, within=30)
+    ours, theirs = await told(partners.riga), await told(partners.visby)
+    assert sorted(ours.count(one) for one in ours) == sorted(theirs.count(one) for one in theirs) == [1, 2, 2]
+    assert not set(ours) & set(theirs)
+    for own in (partners.riga, partners.visby):
+        found = await tamper(own, "SELECT count(*) FROM audit_events e WHERE e::text LIKE '%sesame%'")
+        assert found == "0"
+
+
 async def test_heads_are_countersigned_and_an_export_proves_itself_elsewhere(
     partners: Partners, tmp_path: Path
 ) -> None:

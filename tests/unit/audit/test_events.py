@@ -1,6 +1,7 @@
 """Envoy's log lines as audit events."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control_plane.audit.events import Source, Unreadable, parse
+from control_plane.audit.target import query_hash
 from control_plane.model.audit import AuditEvent, EventType
 from control_plane.model.identity import TrustDomain
 from control_plane.translate.access_log import HANDSHAKE_KEYS, REQUEST_KEYS
@@ -16,8 +18,8 @@ from tests.unit.audit.lines import ACCESS, LISTENER, access, checked, listener, 
 SOURCE = Source("gw-1", TrustDomain("luebeck.example"), "access.0000000000000000001.jsonl")
 
 
-def event(stream: str, line: bytes, offset: int = 0) -> AuditEvent:
-    found = parse(stream, line, source=SOURCE, offset=offset)
+def event(stream: str, line: bytes, offset: int = 0, *, query_key: bytes = b"") -> AuditEvent:
+    found = parse(stream, line, source=replace(SOURCE, query_key=query_key), offset=offset)
     assert isinstance(found, AuditEvent), found
     return found
 
@@ -238,3 +240,34 @@ def test_no_field_whatever_raises_or_gets_out_of_bounds(changes: dict[str, objec
     if isinstance(found, AuditEvent):
         texts = [found.correlation_id, found.principal, found.resource, *found.metadata.values()]
         assert all(text.isprintable() and len(text) <= 2048 for text in texts)
+
+
+def test_of_a_query_only_a_keyed_hash_is_kept() -> None:
+    one = event("access", access(path="/orders?token=secret#also"), query_key=b"k" * 32)
+    same = event("access", access(path="/other?token=secret"), query_key=b"k" * 32)
+    other = event("access", access(path="/orders?token=secret"), query_key=b"x" * 32)
+    none = event("access", access(path="/orders"), query_key=b"k" * 32)
+
+    assert one.metadata["path"] == "/orders"
+    assert one.metadata["query"] == same.metadata["query"] == query_hash("token=secret", b"k" * 32)
+    assert other.metadata["query"] != one.metadata["query"]
+    assert len(one.metadata["query"]) == 32
+    assert "query" not in none.metadata
+    assert "secret" not in repr([one, same, other])
+
+
+@pytest.mark.parametrize(
+    ("path", "kept", "cut"),
+    [
+        ("/" + "x" * 3000 + "?a=b", 2048, "path"),
+        ("/orders?" + "x" * 9000, 7, "query"),
+        ("/" + "x" * 9000, 2048, "path"),
+        ("/orders?a=b", 7, None),
+    ],
+)
+def test_a_long_path_and_a_long_query_are_cut_and_marked(path: str, kept: int, cut: str | None) -> None:
+    found = event("access", access(path=path), query_key=b"k" * 32)
+
+    assert len(found.metadata["path"]) == kept
+    assert found.metadata.get("truncated") == cut
+    assert ("query" in found.metadata) == ("?" in path)

@@ -40,3 +40,10 @@ def test_a_query_string_is_never_logged() -> None:
 
     assert "NQ" in keys["path"]
     assert not any("%REQ(:PATH)" in operator or "QUERY" in operator for operator in keys.values())
+
+
+def test_a_query_string_is_logged_where_a_hash_of_it_is_kept() -> None:
+    _, keys = template(requests("egress", Tuning(query_strings=True)))
+
+    assert keys["path"] == "%PATH(WQ:PATH):8193%"
+    assert keys.keys() == REQUEST_KEYS
