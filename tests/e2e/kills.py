@@ -24,7 +24,6 @@ from tests.e2e.pair import Pair
 
 Report = Mapping[str, Any]  # of a comparison, as the API shows it
 
-CONNECTIONS = 8  # at least; each has one request under way
 REQUEST = b"GET /kills HTTP/1.1\r\nhost: orders.luebeck.example\r\n\r\n"
 
 COUNTED = """
@@ -114,10 +113,16 @@ class Side:
 class Load:
     """What the caller got: when each request was answered, by correlation id."""
 
-    rate: int
+    rate: int  # requests a second
+    began: float = field(default_factory=time.time)
     answered: dict[str, float] = field(default_factory=dict)
     broken: int = 0
     done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def connections(self) -> int:
+        """Each has one request under way, and may wait for its answer while parts are away."""
+        return max(8, self.rate // 20)
 
     async def run(self, port: int) -> None:
         """Requests at a steady pace on one connection, and on a new one when it breaks."""
@@ -133,7 +138,7 @@ class Load:
         due = time.perf_counter()
         try:
             while not self.done.is_set():
-                due = max(due + CONNECTIONS / self.rate, time.perf_counter() - 0.5)
+                due = max(due + self.connections / self.rate, time.perf_counter() - 0.5)
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
                 writer.write(REQUEST)
                 head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
@@ -150,7 +155,7 @@ async def load(both: Pair, rate: int) -> AsyncIterator[Load]:
     """Requests of Novgorod's application until the end of the block."""
     made = Load(rate)
     async with asyncio.TaskGroup() as group:
-        for _ in range(CONNECTIONS):
+        for _ in range(made.connections):
             group.create_task(made.run(both.novgorod.sites[0].egress))
         try:
             yield made
