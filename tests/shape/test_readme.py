@@ -10,7 +10,7 @@ import pytest
 from control_plane.app.settings import Settings
 from control_plane.cli.main import main
 
-CODE = re.compile(r"```[a-z]*\n(.*?)```|`([^`\n]+)`", re.DOTALL)
+CODE = re.compile(r"```[^\n]*\n(.*?)```|`([^`\n]+)`", re.DOTALL)
 
 
 @pytest.fixture(scope="module")

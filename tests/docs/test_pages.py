@@ -1,0 +1,23 @@
+"""Every page is followed: its commands are typed in the order of the page, and what is shown is compared."""
+
+import shutil
+
+import pytest
+
+from tests.docs.conftest import Machine
+from tests.docs.pages import PARTNERS, ROOT, Page, followed
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+
+@pytest.mark.parametrize("page", PARTNERS, ids=lambda page: page.path)
+def test_a_page_about_partners_does_what_it_says(trade: Machine, page: Page) -> None:
+    """With the two partners of the quick start."""
+    directory = trade.home / "page"
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    (directory / "docs").symlink_to(ROOT / "docs")
+
+    with trade.terminal(directory) as terminal:
+        for block in followed(page.file):
+            terminal.follow(block, at=page.at)
