@@ -13,7 +13,7 @@ from bench.path import passable
 from bench.report import Report
 from bench.routing_circuit import circuit
 from bench.routing_failover import group, two_nodes
-from bench.routing_limits import budget
+from bench.routing_limits import budget, over_ads
 from bench.routing_on_demand import look_up, on_demand
 from control_plane.model.tuning import Tuning
 from tests.e2e.pair import pair
@@ -31,6 +31,7 @@ async def main() -> int:
     await group(report)
     report.progress("budgets")
     await asyncio.gather(budget(report, 1), budget(report, 2))
+    await over_ads(report)
     report.progress("looking up a name")
     async with parties(Tuning(), cast=Cast(bare=True)) as both:
         await look_up(both, report, both.caller.ports["bare"])

@@ -98,12 +98,14 @@ class Cast:
     """Who else takes part.
 
     The other organisation has ``others`` nodes. ``more`` is what the caller has beside nodes and resources,
+    ``served`` what servers have beside theirs,
     ``rate`` how many requests an hour it may send; each server thinks that it is one of ``gateways``. With
     ``bare`` the caller has a listener of that name, which sends everything to ``orders`` without a look-up.
     """
 
     others: int = 0
     more: Sequence[Value] = ()
+    served: Sequence[Value] = ()
     rate: int = UNLIMITED
     gateways: int = 1
     bare: bool = False
@@ -121,7 +123,7 @@ async def parties(tuning: Tuning, *, servers: int = 1, cast: Cast = Cast()) -> A
         values, envoys = list(cast.more), {}
         for authority, count in ((theirs, servers), (rest, cast.others)):
             own = authority.trust_domain
-            served = _served(own, service.port, ours, cast.rate)
+            served = [*_served(own, service.port, ours, cast.rate), *cast.served]
             served += [_sibling(own, number) for number in range(1, cast.gateways)]
             envoys[own] = [
                 await stack.enter_async_context(
