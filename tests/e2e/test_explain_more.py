@@ -4,19 +4,20 @@ import asyncio
 import json
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from control_plane.app.demo.organisation import Site, free_port
+from control_plane.app.demo.organisation import Site, eventually
 from tests.e2e.conftest import room
 from tests.e2e.pair import RESOURCE, Pair, pair
 from tests.e2e.test_explain import CALLER, ROUTE, call, cause, until
 from tests.e2e.test_lists import authorities
 from tests.e2e.test_partners import proxenia
+from tests.integration.discovery.bind9 import NAMED, Bind9, instance
 from tests.unit.pki.minting import DAY, NOW, Minted, chain_pem, crl_pem, key_pem, leaf
 
 pytestmark = pytest.mark.e2e
@@ -51,12 +52,53 @@ async def knock_with_an_old_certificate(running: Pair, issuing: Minted, director
         pass  # it was refused before the connection was there; both are a refusal
 
 
+@asynccontextmanager
+async def names(directory: Path) -> AsyncIterator[Bind9]:
+    """A name server with a zone; where bind9 is not installed, the address of one that never ran."""
+    server = Bind9(directory / "bind9", {"luebeck.example": ""})
+    if NAMED is None:
+        yield server
+        return
+    async with server:
+        yield server
+
+
+def asking(server: Bind9) -> dict[str, str]:
+    """Discovery that asks there, and that forgets in seconds what it cannot see any more."""
+    return {
+        "PROXENIA_DNS_DOMAINS": "luebeck.example",
+        "PROXENIA_DNS_SERVERS": f"{server.server.host}:{server.server.port}",
+        "PROXENIA_PARTNER_NETWORKS": "127.0.0.0/8",
+        "PROXENIA_DISCOVERY_KEEP_SECONDS": "1",
+        "PROXENIA_DISCOVERY_OFFLINE_SECONDS": "1",
+        "PROXENIA_DISCOVERY_BLIND_SECONDS": "1",
+    }
+
+
+async def named_by_dns_alone(running: Pair, server: Bind9) -> None:
+    """The operator lets go of Luebeck's node, which DNS has meanwhile."""
+    port = running.luebeck.sites[0].ingress
+    node = "/federation/nodes/luebeck-1@luebeck.example"
+
+    async def seen() -> bool:
+        return any(name.startswith("dns") for name in (await running.novgorod.get(node))["sources"])
+
+    if server.running:
+        await server.publish("luebeck.example", instance("luebeck-1", address="127.0.0.1", port=port, ttl=1))
+        await eventually("the node to be seen in DNS", seen)
+    proxenia(running.novgorod, "node", "remove", "luebeck-1@luebeck.example")
+    if server.running:
+        assert await seen()
+
+
 async def test_limits_certificates_lists_names_and_refusals_are_named() -> None:
-    blind = {"PROXENIA_DNS_DOMAINS": "luebeck.example", "PROXENIA_DNS_SERVERS": f"127.0.0.1:{free_port()}"}
     burst = {"PROXENIA_RATE_LIMIT_BURST": "5", "PROXENIA_RATE_LIMITS": "enforced"}
     found: dict[str, str] = {}
     with room() as directory, occupied() as taken:
-        async with pair(directory, burst, only_novgorod=blind) as running:
+        async with (
+            names(directory) as server,
+            pair(directory, burst, only_novgorod=asking(server)) as running,
+        ):
             luebeck, novgorod = running.organisations
             _, issuing = authorities(novgorod)
 
@@ -80,7 +122,8 @@ async def test_limits_certificates_lists_names_and_refusals_are_named() -> None:
             found["refused configuration"] = await until("configuration_refused", novgorod, ROUTE)
             await novgorod.kill_site(second)
 
-            proxenia(novgorod, "node", "remove", "luebeck-1@luebeck.example")
+            await named_by_dns_alone(running, dns)
+            await dns.kill()
             found["name gone"] = await until("name_gone", novgorod, ROUTE)
             assert await cause(novgorod, "--node", "luebeck-1@luebeck.example") == "name_gone"
 
