@@ -1,5 +1,6 @@
 """What came of everything that one stream was sent, counted when somebody asks."""
 
+from collections.abc import Callable, Mapping
 from itertools import islice
 
 from control_plane.model.delivery import Delivery
@@ -11,12 +12,14 @@ MAX_SHOWN = 100  # refusals of one type that are repeated
 class Figures:
     """Counts for one type of one stream; dear only after other names are to be had or were asked for."""
 
-    __slots__ = ("_channel", "_key", "_named")
+    __slots__ = ("_channel", "_key", "_named", "_seen", "_unasked")
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._key = (-1, -1)
         self._named = 0
+        self._seen = -1  # the membership of which what need not be asked for was counted
+        self._unasked = 0
 
     def delivery(self) -> Delivery:
         """Count what the gateway should have, and what it did with it."""
@@ -44,9 +47,18 @@ class Figures:
         key = (shelf.membership, asked.changes)
         if key != self._key:
             self._key = key
-            versions = shelf.versions()
-            if asked.wildcard:
-                self._named = sum(map(asked.wants, versions))
+            versions, covers = shelf.versions(), asked.lazy
+            if asked.wildcard and covers is not None:
+                # Every first request for a resource asks for a name more: that must not cost a look at all.
+                named = sum(name in versions and covers(name) for name in asked.names)
+                self._named = self._without_asking(versions, covers) + named
             else:
                 self._named = sum(map(versions.__contains__, asked.names))
         return self._named
+
+    def _without_asking(self, versions: Mapping[str, str], covers: Callable[[str], bool]) -> int:
+        membership = self._channel.shelf.membership
+        if membership != self._seen:
+            self._seen = membership
+            self._unasked = sum(not covers(name) for name in versions)
+        return self._unasked

@@ -96,8 +96,8 @@ async def test_limits_certificates_lists_names_and_refusals_are_named() -> None:
     found: dict[str, str] = {}
     with room() as directory, occupied() as taken:
         async with (
-            names(directory) as server,
-            pair(directory, burst, only_novgorod=asking(server)) as running,
+            names(directory) as dns,
+            pair(directory, burst, only_novgorod=asking(dns)) as running,
         ):
             luebeck, novgorod = running.organisations
             _, issuing = authorities(novgorod)
