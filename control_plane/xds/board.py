@@ -6,7 +6,7 @@ from itertools import count
 from control_plane.ports.publisher import Name, Publication
 from control_plane.xds.frames import Frames, entry_of
 from control_plane.xds.lazy import Lazy
-from control_plane.xds.order import PARENT, PUSH, RETURNING
+from control_plane.xds.order import CHILD, PARENT, PUSH, RETURNING
 from control_plane.xds.table import Table
 from control_plane.xds.view import Shelf
 
@@ -21,7 +21,7 @@ class Board:
     """
 
     def __init__(self, lazy: Lazy | None = None) -> None:
-        self._lazy = lazy  # clusters that gateways have to ask for
+        self._lazy = lazy  # clusters that gateways have to ask for, with their endpoints
         self.acks: dict[bytes, tuple[str, str]] = {}
         self.revision = 1  # 0 is before everything
         self.withdrew = 0
@@ -67,7 +67,7 @@ class Board:
     def shelf(self, type_url: str, scope: str) -> Shelf:
         """Show one type as the gateway ``scope`` sees it."""
         common, own = self._table(type_url, ""), self._table(type_url, scope)
-        lazy = self._lazy if type_url == PARENT else None
+        lazy = self._lazy if type_url in {PARENT, CHILD} else None
         return Shelf(self, self._frames[type_url], common=common, own=own, lazy=lazy)
 
     def watch(self, gateway: str, wake: Wake) -> None:
@@ -80,6 +80,10 @@ class Board:
         watchers.remove(wake)
         if not watchers:
             del self._watchers[gateway]
+
+    def nudge(self, gateway: str) -> None:
+        """Let those who look as this gateway look again: it asked for something."""
+        self._wake({gateway})
 
     def _wake(self, scopes: set[str]) -> None:
         gateways = self._watchers if "" in scopes else sorted(scopes & self._watchers.keys())

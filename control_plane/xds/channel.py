@@ -13,7 +13,7 @@ from itertools import chain
 from control_plane.model.delivery import Refusal
 from control_plane.xds.frames import Response
 from control_plane.xds.lazy import OnDemand
-from control_plane.xds.order import DEFAULT_TO_ALL
+from control_plane.xds.order import DEFAULT_TO_ALL, PARENT
 from control_plane.xds.refusals import clean, judge
 from control_plane.xds.returning import Returning
 from control_plane.xds.subscription import ProtocolError, Subscription
@@ -67,7 +67,7 @@ class Channel:
         self.asked = Subscription(
             defaults_to_all=type_url in DEFAULT_TO_ALL, lazy=lazy.covers if lazy else None
         )
-        self._demand = OnDemand(lazy)
+        self._demand = OnDemand(lazy if type_url == PARENT else None)
         self.opened_at = 0  # everything that changed later was or will be sent on this stream
         self.position = shelf.revision  # what changed up to here was sent
         self.stirred = True  # there may be something to send that is not a change
@@ -98,6 +98,8 @@ class Channel:
             self.doubted.update(doubts)
             held = {**held, **{name: "" for name in doubts if name in held}}
         self.opened_at = self.shelf.revision if held else 0
+        if self.asked.lazy is not None and not self.shelf.tries:
+            subscribe = [*subscribe, *filter(self.asked.lazy, held)]  # who keeps it goes on keeping it
         self.ask(subscribe, unsubscribe, held=held)
         if self.asked.wildcard:
             # Envoy does not list what came in a response that it refused in part: told again that it is gone.

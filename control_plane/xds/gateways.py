@@ -10,6 +10,7 @@ import structlog
 from control_plane.model.delivery import Delivery, Difference
 from control_plane.ports.deliveries import DeliveryLog, GatewayState
 from control_plane.ports.errors import UnavailableError
+from control_plane.xds.subscription import Subscription
 
 SAVE_SECONDS = 1.0  # between two writings
 BATCH = 20  # states that are made without letting others run
@@ -28,6 +29,9 @@ class Connected(Protocol):
 
     def differences(self) -> tuple[Difference, ...]:
         """How far each resource got."""
+
+    def wished(self) -> Subscription | None:
+        """What clusters it asks for; None before it does."""
 
     def replace(self) -> None:
         """End, because the gateway opened another stream."""
@@ -70,6 +74,11 @@ class Gateways:
         """Every resource that this gateway should have (ports.deliveries.Streams)."""
         stream = self._streams.get(gateway)
         return None if stream is None else stream.differences()
+
+    def wished(self, gateway: str) -> Subscription | None:
+        """What clusters this gateway asks for; None while it is not connected here."""
+        stream = self._streams.get(gateway)
+        return None if stream is None else stream.wished()
 
     def enter(self, gateway: str, stream: Connected) -> Mapping[str, frozenset[str]]:
         """Take a gateway's stream, in place of the one that it had; what that one left in doubt."""

@@ -51,7 +51,7 @@ class Server:
         self._gateways = gateways
         self._place = Place(board, gateways, rules.limits)
         # For those who keep:
-        self._aside = Place(board, Gateways(Unheard(), replica=""), rules.limits, tries=False)
+        self._aside = Place(board, Gateways(Unheard(), replica=""), rules.limits, followed=gateways)
         self._streams: set[Stream] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False

@@ -14,7 +14,7 @@ from control_plane.xds.differences import differences
 from control_plane.xds.figures import Figures
 from control_plane.xds.frames import Response
 from control_plane.xds.order import CHILD, PARENT, PUSH, REMOVE
-from control_plane.xds.subscription import ProtocolError
+from control_plane.xds.subscription import ProtocolError, Subscription
 from control_plane.xds.table import Entry
 from control_plane.xds.view import View
 
@@ -100,6 +100,24 @@ class Session:
         self._polled = revision
         self.restless = False
         return None
+
+    @property
+    def wished(self) -> Subscription | None:
+        """What of clusters is asked for."""
+        channel = self._channels.get(PARENT)
+        return None if channel is None else channel.asked
+
+    def include(self, wished: Subscription) -> bool:
+        """Ask for clusters and their endpoints as another stream does; False before these are asked for."""
+        channels = [self._channels.get(type_url) for type_url in (PARENT, CHILD)]
+        for channel in channels:
+            if channel is None:
+                return False
+        for channel in channels:
+            if channel is not None and (fresh := [n for n in wished.names if n not in channel.asked.names]):
+                channel.ask(fresh, (), held={})
+                self.restless = True
+        return True
 
     def deliveries(self) -> tuple[Delivery, ...]:
         """Report each type that was asked for."""

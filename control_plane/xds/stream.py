@@ -15,9 +15,10 @@ from control_plane.xds.board import Board
 from control_plane.xds.channel import BehindError
 from control_plane.xds.gateways import Gateways
 from control_plane.xds.limits import Limits
+from control_plane.xds.order import PARENT
 from control_plane.xds.refusals import clean
 from control_plane.xds.session import Doubts, Session
-from control_plane.xds.subscription import ProtocolError
+from control_plane.xds.subscription import ProtocolError, Subscription
 
 READ_PAUSE = 0.1  # seconds that a stream above its rate is not read
 
@@ -66,7 +67,9 @@ class Place:
     board: Board
     gateways: Gateways
     limits: Limits
-    tries: bool = True  # the other end uses what it takes: what it says of a version counts
+    # Streams of those that use what they take; None: these are theirs. Whoever only keeps it keeps what is
+    # used, and what it says of a version does not count.
+    followed: Gateways | None = None
 
 
 class Stream:
@@ -79,7 +82,9 @@ class Stream:
         self._gateways = place.gateways
         self._limits = place.limits
         self._context = context
-        self._session = Session(place.board.view(gateway, tries=place.tries))
+        self._session = Session(place.board.view(gateway, tries=place.followed is None))
+        self._followed = place.followed
+        self._included: tuple[Subscription | None, int] = (None, 0)
         self._waiter: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
         self._ending: StreamEnd | None = None
@@ -98,6 +103,10 @@ class Stream:
     def differences(self) -> tuple[Difference, ...]:
         """How far each resource got (gateways.Connected)."""
         return self._session.differences()
+
+    def wished(self) -> Subscription | None:
+        """What clusters the gateway asks for (gateways.Connected)."""
+        return self._session.wished
 
     def replace(self) -> None:
         """End in favour of another stream of this gateway (gateways.Connected)."""
@@ -145,6 +154,8 @@ class Stream:
         loop, poll, write = asyncio.get_running_loop(), self._session.poll, self._context.write
         try:
             while True:
+                if self._followed is not None:
+                    self._include(self._followed.wished(self.gateway))
                 response = poll()
                 if response is None:
                     self._waiter = loop.create_future()
@@ -160,6 +171,13 @@ class Stream:
             if self._ending is None:
                 raise
             raise self._ending from None
+
+    def _include(self, wished: Subscription | None) -> None:
+        """Ask for what the gateway's Envoy asked for on demand."""
+        if wished is None or self._included == (wished, wished.changes):
+            return
+        if self._session.include(wished):
+            self._included = (wished, wished.changes)
 
     async def _read(self) -> None:
         allowance = Allowance(self._limits, time.monotonic())
@@ -193,6 +211,8 @@ class Stream:
             answered = self._session.on_request(request, now=time.time())
         except ProtocolError as error:
             raise StreamEnd(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
+        if request.resource_names_subscribe and request.type_url == PARENT:
+            self._board.nudge(self.gateway)
         if answered and request.HasField("error_detail"):
             _log.warning(
                 "gateway refused a response",

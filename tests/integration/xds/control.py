@@ -15,6 +15,7 @@ from control_plane.ports.publisher import Name, Publication
 from control_plane.xds.board import Board
 from control_plane.xds.gateways import Gateways
 from control_plane.xds.identity import Admission
+from control_plane.xds.lazy import Lazy
 from control_plane.xds.limits import Limits
 from control_plane.xds.listen import CredentialsSource, Listen
 from control_plane.xds.server import Rules, Server
@@ -32,6 +33,7 @@ class Setup:
     services: Mapping[str, UnaryHandler] = field(default_factory=dict)
     credentials: CredentialsSource | None = None
     authorise: Callable[[Caller, str], bool] = lambda _caller, _gateway: True
+    lazy: Lazy | None = None
 
 
 class Control:
@@ -46,7 +48,7 @@ class Control:
 
     async def start(self, *resources: XdsResource, closed: bool = False) -> None:
         """Serve these; while the board is ``closed``, nobody is answered."""
-        self.board = Board()
+        self.board = Board(self._setup.lazy)
         self.board.publish(Publication(resources))
         if not closed:
             self.board.open()

@@ -10,12 +10,15 @@ import pytest
 
 from control_plane.gateway.durable import KeptFile
 from control_plane.model.identity import ObjectId
-from control_plane.model.xds import SECRET, XdsResource
+from control_plane.model.xds import CLUSTER, ENDPOINTS, SECRET, XdsResource
 from control_plane.ports.publisher import Name
+from control_plane.translate.clusters import nothing
 from control_plane.xds.keeper import Keeper
 from control_plane.xds.kept import Kept
-from tests.integration.xds.control import DOMAIN, Control, control
+from control_plane.xds.lazy import Lazy
+from tests.integration.xds.control import DOMAIN, Control, Setup, control
 from tests.integration.xds.gateway_client import gateway, names
+from tests.integration.xds.small_world import cluster, endpoints
 
 pytestmark = pytest.mark.integration
 
@@ -111,6 +114,30 @@ async def test_what_was_kept_is_served_after_a_restart_without_any_control_plane
 
     assert names([served]) == ["one"]
     assert served.resources[0].version == one.version
+
+
+async def test_on_demand_what_the_gateway_asked_for_is_written_down_and_nothing_else(file: Path) -> None:
+    world = [cluster("to/b"), endpoints("to/b", 1), cluster("to/c"), endpoints("to/c", 1)]
+
+    def kept(type_url: str) -> set[str]:
+        return set(Kept.replay(KeptFile(file).read()).versions(type_url))
+
+    async with control(*world, cluster("local/a"), setup=Setup(lazy=Lazy("to/", nothing))) as server:
+        async with keeping(server, file), gateway(server.socket) as client:
+            await client.ask(CLUSTER)
+            await client.hear()
+            await until(lambda: kept(CLUSTER) == {"local/a"})
+            before = kept(ENDPOINTS)
+            await client.ask(CLUSTER, "to/b")
+            await until(lambda: kept(CLUSTER) == {"local/a", "to/b"} and kept(ENDPOINTS) == {"to/b"})
+        async with keeping(server, file):  # which the gateway's Envoy does not outlive
+            server.put(endpoints("to/b", 2), endpoints("to/c", 2))
+            newest = server.board.shelf(ENDPOINTS, "").versions()
+            await until(
+                lambda: Kept.replay(KeptFile(file).read()).versions(ENDPOINTS) == {"to/b": newest["to/b"]}
+            )
+
+    assert before == set()
 
 
 async def test_a_broken_file_is_written_anew(file: Path) -> None:

@@ -53,6 +53,9 @@ class Stream:
             Difference(CLUSTER, f"c{n}", "v", Progress.ACKNOWLEDGED) for n in range(self.acknowledged)
         )
 
+    def wished(self) -> None:
+        return None
+
     def replace(self) -> None:
         self.replaced = True
 

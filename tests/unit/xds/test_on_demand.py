@@ -100,3 +100,56 @@ def test_names_that_do_not_exist_are_not_answered_without_end() -> None:
 
     assert len(answer.entries) == MAX_EMPTY
     assert len(answer.removed) == 1
+
+
+def keeper_of(world: Board, held: dict[str, str] | None = None) -> tuple[Client, list[str]]:
+    """Who keeps what a gateway is told, and what it is told first."""
+    keeper = Client(world, tries=False)
+    for type_url in (CLUSTER, ENDPOINTS):
+        keeper.ask(type_url, "*", held=held)
+    return keeper, said(keeper.settle())
+
+
+def test_who_keeps_what_a_gateway_is_told_keeps_what_it_asked_for_and_not_the_rest() -> None:
+    world = lazy_board(
+        resource(CLUSTER, "local/a"), resource(ENDPOINTS, "local/a"), *both("to/b"), *both("to/c")
+    )
+    gateway = Client(world)
+    gateway.ask(CLUSTER)
+    gateway.ask(CLUSTER, "to/b")
+    gateway.settle()
+    keeper, first = keeper_of(world)
+
+    assert gateway.session.wished
+    assert keeper.session.include(gateway.session.wished)
+    then = said(keeper.settle())
+    put(world, *both("to/b"), *both("to/c"))
+
+    assert first == ["cds +local/a", "eds +local/a"]
+    assert then == ["cds +to/b", "eds +to/b"]
+    assert said(keeper.settle()) == ["cds +to/b", "eds +to/b"]
+
+
+def test_what_was_kept_stays_kept_although_nobody_asks_for_it_now() -> None:
+    world = lazy_board(*both("to/b"), *both("to/c"))
+    versions = {
+        type_url: world.shelf(type_url, "gw-1").versions()["to/b"] for type_url in (CLUSTER, ENDPOINTS)
+    }
+    put(world, resource(ENDPOINTS, "to/b"))
+    keeper = Client(world, tries=False)
+    for type_url, version in versions.items():
+        keeper.ask(type_url, "*", held={"to/b": version})
+
+    assert said(keeper.settle()) == ["cds", "eds +to/b"]
+
+
+def test_nothing_is_included_before_clusters_and_endpoints_are_asked_for() -> None:
+    world = lazy_board(*both("to/b"))
+    gateway, keeper = Client(world), Client(world, tries=False)
+    keeper.ask(CLUSTER, "*")
+    gateway.ask(CLUSTER, "to/b")
+
+    assert gateway.session.wished
+    assert not keeper.session.include(gateway.session.wished)
+    assert keeper.session.wished is not None
+    assert Client(world).session.wished is None
