@@ -10,7 +10,7 @@ BIN = $(VENV)/bin
 # Debian packages that tests need; installed when root. Without them, what needs them says so and is skipped.
 TEST_PACKAGES ?= bind9 avahi-daemon dbus iproute2 prometheus chromium
 
-.PHONY: help demo test check lint types imports shape bench reference stubs lock clean
+.PHONY: help demo test check lint types imports shape bench reference screenshots stubs lock clean
 
 help:
 	@echo 'make demo                  three organisations on this machine; Ctrl-C removes them'
@@ -19,6 +19,7 @@ help:
 	@echo 'make check                 ruff, mypy, import-linter and the shape of the code base'
 	@echo 'make bench NAME=… QUICK=1  one benchmark of bench/; JSON lines on standard output'
 	@echo 'make reference             rewrite docs/reference/ from the code'
+	@echo 'make screenshots TO=…       pictures of every page of the dashboard (build/screenshots); README=1 renews those of README.md'
 	@echo 'make stubs                 rewrite typings/ from the Envoy messages that are imported'
 	@echo 'make lock UPGRADE=1        pin the dependencies again'
 	@echo 'make clean                 remove the virtual environment and caches'
@@ -59,6 +60,9 @@ bench: $(VENV)/.dev
 reference: $(VENV)/.dev
 	$(BIN)/python -m tools.reference
 
+screenshots: $(VENV)/.dev
+	@exec $(BIN)/python -m tools.screenshots $(TO) $(if $(filter-out 0,$(README)),--readme)
+
 stubs: $(VENV)/.dev
 	$(BIN)/python tools/stubs.py
 
@@ -66,5 +70,5 @@ lock:
 	tools/lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist
 	find . -name __pycache__ -prune -exec rm -rf {} +

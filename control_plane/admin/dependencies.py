@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from control_plane.admin.dashboard.figures import Figures
 from control_plane.admin.dashboard.sessions import Sessions
+from control_plane.admin.dashboard.towns import Towns
 from control_plane.admin.dashboard.work import Works
 from control_plane.admin.newsroom import Newsroom
 from control_plane.admin.node_ids import NodeIds
@@ -28,6 +30,7 @@ from control_plane.ports.overview import Overview
 from control_plane.ports.peering import BundleKeeping, Inviting, Joining, PartnerViews
 from control_plane.ports.reconciliation import Reconciliations, Reconciling
 from control_plane.ports.shadow import ShadowCounts
+from control_plane.ports.traffic import TrafficMinutes
 from control_plane.ports.verification import Verifying
 
 
@@ -98,9 +101,12 @@ class Dependencies:
     history: History | None = None
     answers: AnswerKeys | None = None  # None: keys of requests are refused
     shadows: ShadowCounts | None = None
+    minutes: TrafficMinutes | None = None  # None: the overview draws no curves
     address: str = ""  # host:port where browsers reach the dashboard; empty: they do not
     now: Callable[[], datetime] = _now
     node_ids: NodeIds = field(default_factory=NodeIds)
     sessions: Sessions = field(default_factory=Sessions)
     works: Works = field(default_factory=Works)
     newsroom: Newsroom = field(default_factory=Newsroom)
+    figures: Figures = field(default_factory=Figures)
+    towns: Towns = field(default_factory=Towns)

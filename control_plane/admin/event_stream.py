@@ -75,7 +75,7 @@ async def follow_events(call: Call, query: EventQuery) -> Reply:
 
 def sources_of(deps: Dependencies) -> Sources:
     """Where the newsroom looks."""
-    return Sources(overview=deps.overview, audit=deps.audit, following=deps.following, history=deps.history)
+    return Sources(following=deps.following, history=deps.history)
 
 
 async def _stream(deps: Dependencies, wanted: Wanted, since: Place | None) -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""What happens, looked at once for all who follow: the dashboard's pages and the event stream.
+"""What happens, looked at once for all who follow the event stream.
 
 What happened has a place: the revision of the objects up to which it was told, and the number of the next
 row of the audit log. Both are the store's own, so that a follower who comes back, to this replica or another,
@@ -16,11 +16,10 @@ from aiohttp import web
 
 from control_plane.admin.happening import Item, Place, Wanted, of_revision, of_row
 from control_plane.admin.problems import ApiError
-from control_plane.ports.audit import AuditQuery, AuditStore
+from control_plane.ports.audit import AuditQuery
 from control_plane.ports.audit_use import AuditFollowing
 from control_plane.ports.errors import UnavailableError
 from control_plane.ports.history import History
-from control_plane.ports.overview import Overview
 
 LOOK = 0.5  # seconds between looks
 HEALTH_EVERY = 2.0
@@ -58,15 +57,13 @@ class Follower:
 class Sources:
     """Where it is looked; ``history`` is None where objects have none."""
 
-    overview: Overview
-    audit: AuditStore
     following: AuditFollowing
     history: History | None
 
 
 @dataclass(slots=True)
 class Newsroom:
-    """Looks as long as somebody follows, and answers what is newest to whoever asks."""
+    """Looks as long as somebody follows."""
 
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     place: Place = field(default_factory=Place)
@@ -74,10 +71,8 @@ class Newsroom:
     _task: asyncio.Task[None] | None = None
     _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _newest: str = ""
     _health: bytes = b""
     _health_at: float = -HEALTH_EVERY
-    _looked: float = 0.0
 
     async def close(self, _: web.Application) -> None:
         """End every stream, so that a stop waits for none of them."""
@@ -92,20 +87,6 @@ class Newsroom:
     def followers(self) -> int:
         """How many follow."""
         return len(self._followers)
-
-    async def newest(self, sources: Sources) -> str:
-        """A word that changes whenever anything happens; as it was, when the database does not answer."""
-        async with self._turn:
-            clock = asyncio.get_running_loop().time
-            if clock() - self._looked >= LOOK / 2:
-                self._looked = clock()
-                try:
-                    found = await sources.audit.query(AuditQuery(limit=1))
-                except UnavailableError:
-                    return self._newest
-                last = found[0].event_id if found else ""
-                self._newest = f"{sources.overview.revision}-{last}"
-            return self._newest
 
     async def health(self, ask: Callable[[], Awaitable[bytes]]) -> bytes:
         """How this organisation is, by ``ask``, which is asked once for all."""

@@ -172,6 +172,7 @@ class Parts:
             address=self.settings.admin_listen,
             expiries=watch(self.settings, self.authority, self.database),
             statistics=self.database.statistics,
+            minutes=self.database.minutes,
             following=self.database.following,
             rotations=self.rotating,
             peering=self.partnership.parts if self.partnership else None,

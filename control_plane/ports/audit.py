@@ -48,3 +48,9 @@ class AuditStore(Protocol):
 
     async def query(self, query: AuditQuery) -> list[AuditEvent]:
         """Rows that match."""
+
+    async def until_stored(self, seen: int, *, within: float) -> int:
+        """How often this process has stored rows, as soon as it is not ``seen`` any more; or in ``within`` s.
+
+        Only a hint for who wants to look at once: what other processes store is not counted.
+        """

@@ -14,6 +14,7 @@ import asyncpg
 
 from control_plane.chain.batch import TYP, Claim, pack
 from control_plane.chain.record import encode, leaf_hash, microseconds
+from control_plane.kit.told import Told
 from control_plane.model.audit import AuditEvent
 from control_plane.ports.audit import AuditQuery, Checkpoint
 from control_plane.ports.audit_log import Sign
@@ -74,6 +75,11 @@ class PostgresAudit:
         self._pool = pool
         self._sign = sign
         self._days = AuditDays(pool)
+        self._stored = Told()
+
+    async def until_stored(self, seen: int, *, within: float) -> int:
+        """How often this process has stored rows, as soon as it is not ``seen`` any more."""
+        return await self._stored.other_than(seen, within=within)
 
     async def append(self, events: Sequence[AuditEvent], checkpoint: Checkpoint | None = None) -> int:
         """Store each event once and move the checkpoint, in one transaction; how many were new."""
@@ -81,7 +87,9 @@ class PostgresAudit:
         await self._days.prepare_events({row.day for row in rows})
         for _ in range(_TRIES):
             try:
-                return await self._append(rows, checkpoint)
+                new = await self._append(rows, checkpoint)
+                self._stored.tell()
+                return new  # noqa: TRY300 - what else is tried is in the except
             except _UnpreparedError as error:
                 await self._days.prepare([error.day])
         raise UnavailableError("the audit's partition of today cannot be made")

@@ -11,6 +11,7 @@ from control_plane.store.answers import PostgresAnswerKeys
 from control_plane.store.audit import PostgresAudit
 from control_plane.store.audit_following import PostgresFollowing
 from control_plane.store.audit_log import PostgresAuditLog
+from control_plane.store.audit_minutes import PostgresMinutes
 from control_plane.store.audit_reader import PostgresLogReader
 from control_plane.store.audit_statistics import PostgresStatistics
 from control_plane.store.certificates import PostgresIssued, PostgresTraffic
@@ -64,6 +65,7 @@ class Database:
         self.singleton = PostgresSingleton(dsn)
         self.following = PostgresFollowing(self._pool)
         self.statistics = PostgresStatistics(self._pool)
+        self.minutes = PostgresMinutes(self._pool)
         self.crossings = PostgresCrossings(self._pool)
         self.own_heads = PostgresOwnHeads(self._pool)
         self.heads = PostgresHeads(self._pool)

@@ -10,6 +10,7 @@ from control_plane.chain.head import TYP, TreeHead, write
 from control_plane.chain.multiproof import left_out
 from control_plane.chain.record import encode, leaf_hash
 from control_plane.chain.tree import Frontier
+from control_plane.kit.told import Told
 from control_plane.model.audit import AuditEvent, EventType
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import InvalidValueError
@@ -37,6 +38,7 @@ class FakeAudit:
         self.down = False
         self._rows: dict[tuple[str, str, datetime], AuditEvent] = {}
         self._checkpoints: dict[tuple[str, str], Checkpoint] = {}
+        self._told = Told()
 
     @property
     def events(self) -> list[AuditEvent]:
@@ -50,7 +52,11 @@ class FakeAudit:
             self._rows.setdefault((event.reporter, event.row_id, event.timestamp), event)
         if checkpoint is not None:
             self._move(checkpoint)
+        self._told.tell()
         return len(self._rows) - before
+
+    async def until_stored(self, seen: int, *, within: float) -> int:
+        return await self._told.other_than(seen, within=within)
 
     async def checkpoints(self, gateway: str) -> tuple[Checkpoint, ...]:
         self._reach()

@@ -1,61 +1,161 @@
-"""Telling browsers that something happened, as server-sent events; what it was, the page asks for itself."""
+"""Telling browsers what happened, as server-sent events.
+
+``rows`` brings the newest rows of the audit, made into HTML by the same template as the page; ``news`` says
+that something else is different, and the page asks for itself again. The id names both the newest row and the
+state: a browser that comes back names the last it had, and gets what it missed.
+"""
 
 import asyncio
+from collections import deque
 from contextlib import suppress
+from hashlib import sha256
 
 from aiohttp import web
 
+from control_plane.admin.dashboard.render import render
 from control_plane.admin.dependencies import Dependencies
-from control_plane.admin.event_stream import BEAT, sources_of
-from control_plane.admin.newsroom import LOOK
 from control_plane.admin.problems import ApiError
+from control_plane.ports.audit import AuditQuery
+from control_plane.ports.errors import UnavailableError
 
+TICK = 0.05  # seconds between looks at what is in memory
+LOOK = 0.5  # seconds between looks at the database; at once when this process stored a row
+CALM = 0.03  # seconds after such a look, however much is stored
+SURVEY = 2.0  # seconds between looks at gateways, problems and circuits
+FIGURES = 5.0  # seconds between news that only say that rows came: curves and counts
+BEAT = 15.0  # seconds after which a line is sent anyway, so that nobody in between thinks it dead
+PATIENCE = 10.0  # seconds for a browser to take what is sent
 MAX_FOLLOWERS = 32
+MAX_ROWS = 20  # that are looked at and sent at once
+KEPT = 5 * MAX_ROWS  # rows that are known; a late one is told once
 
 
 class News:
-    """The streams of all browsers. The newsroom looks for them all, however many there are."""
+    """The streams of all browsers. One task looks for all of them, as long as there is any."""
 
     def __init__(self, deps: Dependencies) -> None:
         self._deps = deps
-        self._followers = 0
-        self._closing = deps.newsroom.closing
+        self._followers: set[asyncio.Event] = set()
+        self._looking: asyncio.Task[None] | None = None
+        self._closing = False
+        self._rows: deque[tuple[str, str]] = deque(maxlen=KEPT)  # id and HTML, the newest last
+        self._state = ""
+        self._survey = ""
+        self._surveyed = float("-inf")
+        self._counted = (float("-inf"), "")
+
+    async def close(self, _: web.Application) -> None:
+        """End every stream, so that a stop waits for none of them."""
+        self._closing = True
+        self._wake()
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
 
     async def follow(self, request: web.Request) -> web.StreamResponse:
-        """Send ``news`` with a new id whenever there is some; a returning browser names the last it had."""
-        if self._followers >= MAX_FOLLOWERS:
+        """Send what comes; a returning browser names the last id that it had."""
+        if len(self._followers) >= MAX_FOLLOWERS:
             raise ApiError("unavailable", f"expected at most {MAX_FOLLOWERS} open pages: close one")
         answer = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
-        self._followers += 1
+        event = asyncio.Event()
+        self._followers.add(event)
         try:
             await answer.prepare(request)
-            with suppress(ConnectionError):  # the browser went away
-                await self._tell(answer, request.headers.get("Last-Event-ID", ""))
+            if self._looking is None or self._looking.done():
+                await self._look()
+                self._looking = asyncio.create_task(self._keep_looking(), name="dashboard news")
+            with suppress(ConnectionError, TimeoutError):  # the browser went away, or takes nothing
+                await self._tell(answer, event, request.headers.get("Last-Event-ID", ""))
         finally:
-            self._followers -= 1
+            self._followers.discard(event)
         return answer
 
-    async def _tell(self, answer: web.StreamResponse, told: str) -> None:
-        told = told or await self._state()
-        await answer.write(b"retry: 2000\n\n")
-        clock = asyncio.get_running_loop().time
-        sent = clock()
-        while not await self._closed():
-            state = await self._state()
-            if state != told:
-                told, sent = state, clock()
-                await answer.write(f"id: {told}\nevent: news\ndata: {{}}\n\n".encode())
-            elif clock() - sent > BEAT:
-                sent = clock()
-                await answer.write(b": still here\n\n")
+    async def _tell(self, answer: web.StreamResponse, event: asyncio.Event, had: str) -> None:
+        state, _, row = had.rpartition("/") if had else (self._state, "", self._newest)
+        await _send(answer, "retry: 1000\n\n")
+        while not self._closing:
+            missed = self._after(row)
+            if missed:
+                row = missed[-1][0]
+                html = "".join(f"data: {line}\n" for _, text in missed for line in text.splitlines())
+                await _send(answer, f"id: {state}/{row}\nevent: rows\n{html}\n")
+            if state != self._state:
+                state = self._state
+                await _send(answer, f"id: {state}/{row}\nevent: news\ndata: {state}\n\n")
+            try:
+                async with asyncio.timeout(BEAT):
+                    await event.wait()
+                event.clear()
+            except TimeoutError:
+                await _send(answer, ": still here\n\n")
 
-    async def _closed(self) -> bool:
-        """Wait a little; whether the server stops."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._closing.wait(), LOOK)
-        return self._closing.is_set()
+    @property
+    def _newest(self) -> str:
+        return self._rows[-1][0] if self._rows else ""
 
-    async def _state(self) -> str:
-        return await self._deps.newsroom.newest(sources_of(self._deps))
+    def _after(self, row: str) -> list[tuple[str, str]]:
+        """The rows that came after this one, the newest of them; also when it is not known any more."""
+        rows = list(self._rows)
+        places = [place for place, (identifier, _) in enumerate(rows) if identifier == row]
+        return rows[places[0] + 1 if places else 0 :][-MAX_ROWS:]
+
+    def _wake(self) -> None:
+        for event in self._followers:
+            event.set()
+
+    async def _keep_looking(self) -> None:
+        """Until the last browser has gone."""
+        clock, stored, looked = asyncio.get_running_loop().time, -1, float("-inf")
+        while self._followers:
+            now = await self._deps.audit.until_stored(stored, within=TICK)
+            if now != stored or clock() - looked > LOOK:
+                stored, looked = now, clock()
+                await self._look()
+                await asyncio.sleep(CALM)
+            else:
+                await self._consider()
+
+    async def _look(self) -> None:
+        """Ask for the newest rows; when the database does not answer, everything stays as it was."""
+        with suppress(UnavailableError):
+            newest = await self._deps.audit.query(AuditQuery(limit=MAX_ROWS))
+            known = {identifier for identifier, _ in self._rows}
+            fresh = [event for event in reversed(newest) if event.event_id not in known]
+            for event in fresh:
+                self._rows.append((event.event_id, render("row.html", {"event": event})))
+            if fresh:
+                self._wake()
+        await self._consider()
+
+    async def _consider(self) -> None:
+        """Whether anything else is different."""
+        now = asyncio.get_running_loop().time()
+        if now - self._surveyed > SURVEY:
+            self._surveyed = now
+            with suppress(UnavailableError):
+                self._survey = await self._look_around()
+        counted_at, counted = self._counted
+        if counted != self._newest and now - counted_at > FIGURES:
+            self._counted = (now, self._newest)
+        state = f"{self._deps.overview.revision}-{self._survey}-{self._counted[1][:8]}"
+        if state != self._state:
+            self._state = state
+            self._wake()
+
+    async def _look_around(self) -> str:
+        """A digest of what is told on pages and is no object: problems, circuits, who is connected."""
+        deps = self._deps
+        circuits = deps.fitness.circuits() if deps.fitness else ()
+        fleet = [
+            (state.gateway, state.connected, [bool(each.refused) for each in state.deliveries])
+            for state in await deps.deliveries.all()
+        ]
+        seen = repr((deps.overview.problems, deps.waiting(), fleet, [each[:3] for each in circuits]))
+        return sha256(seen.encode("utf-8", "replace")).hexdigest()[:8]
+
+
+async def _send(answer: web.StreamResponse, text: str) -> None:
+    async with asyncio.timeout(PATIENCE):
+        await answer.write(text.encode())

@@ -1,11 +1,12 @@
 """From values to HTML. Everything is escaped; what cannot be printed is shown as such."""
 
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _SHOWN = 400  # characters of a text
@@ -42,6 +43,20 @@ def span(seconds: float) -> str:
     return f"{sign}{rest:.0f} s"
 
 
+def soft(value: object) -> Markup:
+    """A name that may be broken before its dots, slashes and at-signs rather than anywhere."""
+    return Markup("").join(
+        Markup("<wbr>") + escape(part) if part in {".", "/", "@"} else escape(part)
+        for part in re.split(r"([./@])", printable(value))
+        if part
+    )
+
+
+def who(value: str) -> str:
+    """A SPIFFE id without what every one of them begins with."""
+    return value.removeprefix("spiffe://")
+
+
 @lru_cache(maxsize=1)
 def environment() -> Environment:
     """Jinja with the templates of this package; an undefined name is an error, never an empty place."""
@@ -53,7 +68,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: printable(value) if isinstance(value, str) and not _safe(value) else value,
     )
-    made.filters.update(moment=moment, span=span, whole=whole, rfc3339=rfc3339)
+    made.filters.update(moment=moment, span=span, whole=whole, rfc3339=rfc3339, soft=soft, who=who)
     return made
 
 

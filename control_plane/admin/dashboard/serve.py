@@ -46,6 +46,7 @@ class Dashboard:
         for page in PAGES:
             app.router.add_get(ROOT + page.path, self._signed_in(self._shower(page)))
         news = News(self._deps)
+        app.on_shutdown.append(news.close)
         app.router.add_get(f"{ROOT}events", self._signed_in(lambda request, _: news.follow(request)))
         app.router.add_post(f"{ROOT}do", self._signed_in(self._doing.do))
         app.on_cleanup.append(self._deps.works.close)

@@ -1,18 +1,26 @@
 """Where everything is in the picture of the federation (pure).
 
-We are in the middle, partners are towns on a ring, in the order of their names: a partner stays about where
-it was, so that the picture can be learnt. Its nodes are around it. Coordinates are those of an SVG whose
-middle is the origin.
+We are in the middle, partners are towns on a ring. Where a town is follows from its name: it stays there
+whoever comes and goes, so that the picture can be learnt; only where two would be in one place, the later
+name moves on. Its nodes are around it, and where they are too many to be told apart, a ring of shares by
+status. Coordinates are those of an SVG whose middle is the origin.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from math import cos, pi, sin
+from dataclasses import dataclass, field
+from hashlib import sha256
+from math import cos, log10, pi, sin
 
-RING = 190.0  # units from us to a partner
-ORBIT = 34.0  # from a partner to its nodes
+from control_plane.ports.traffic import Count
+
+RING = 150.0  # units from us to a partner
+WIDE_RING = 195.0  # where there are many
+NUMBER = 24.0  # from a partner outwards to its number, where there are many
+ORBIT = 32.0  # from a partner to its nodes
 MAX_PARTNERS = 36  # that are drawn; the table has all
-MAX_NODES = 12  # of one partner
+ROOMY = 12  # partners up to which each has its name beside it
+MAX_NODES = 12  # of one partner, each as a dot
+STATUSES = ("online", "degraded", "offline", "unknown")
 
 WORDS = {
     "open": "traffic may pass",
@@ -22,6 +30,7 @@ WORDS = {
     "revoked": "revoked",
     "silent": "its control plane is silent",
 }
+_URGENT = ("silent", "pending", "paused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,13 @@ class Known:
     organisation: str
     state: str  # a key of WORDS
     nodes: Mapping[str, str]  # node id: status
+    hour: Count = field(default_factory=Count)
+
+    @property
+    def shares(self) -> Mapping[str, int]:
+        """How many nodes have each status, without those that none has."""
+        found = list(self.nodes.values())
+        return {status: count for status in STATUSES if (count := found.count(status))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +60,16 @@ class Dot:
 
 
 @dataclass(frozen=True, slots=True)
+class Arc:
+    """A share of a partner's nodes: SVG's dash array and offset on a circle of 100 units."""
+
+    status: str
+    count: int
+    length: float
+    offset: float
+
+
+@dataclass(frozen=True, slots=True)
 class Town:
     """A partner: its place, its nodes, and in words what the line to it says."""
 
@@ -52,50 +78,86 @@ class Town:
     words: str
     x: float
     y: float
-    label_y: float
+    number_x: float
+    number_y: float
+    label_x: float
     anchor: str  # SVG's text-anchor
+    weight: float  # width of its line, by traffic
+    hour: Count
     nodes: tuple[Dot, ...]
+    arcs: tuple[Arc, ...]
     more: int  # nodes that are not drawn
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The towns, and how many partners are not drawn."""
+    """The towns, how many partners are not drawn, and whether there is room for names."""
 
     towns: tuple[Town, ...]
     more: int
+    roomy: bool
 
 
 def draw(partners: Iterable[Known]) -> Picture:
-    """Place every partner; equal input gives an equal picture."""
-    ordered = sorted(partners, key=lambda partner: partner.organisation)
+    """Place every partner; equal input gives an equal picture, in whichever order."""
+    ordered = sorted(partners, key=_importance)
     shown = ordered[:MAX_PARTNERS]
-    towns = tuple(_town(partner, number, len(shown)) for number, partner in enumerate(shown))
-    return Picture(towns, len(ordered) - len(shown))
+    roomy = len(shown) <= ROOMY
+    places = _places([partner.organisation for partner in shown], ROOMY if roomy else MAX_PARTNERS)
+    towns = [_town(partner, places[partner.organisation], roomy=roomy) for partner in shown]
+    return Picture(tuple(sorted(towns, key=lambda town: town.organisation)), len(ordered) - len(shown), roomy)
 
 
-def _town(partner: Known, number: int, of: int) -> Town:
-    angle = 2 * pi * number / of - pi / 2
-    x, y = RING * cos(angle), RING * sin(angle)
-    names = sorted(partner.nodes)
-    dots = _dots(names[:MAX_NODES], partner.nodes, x, y, angle)
+def _importance(partner: Known) -> tuple[bool, int, str]:
+    """Where not all can be drawn: who needs somebody's eyes, then who has the most traffic."""
+    ill = partner.state in _URGENT or any(status == "offline" for status in partner.nodes.values())
+    return not ill, -partner.hour.requests, partner.organisation
+
+
+def _places(names: Sequence[str], slots: int) -> dict[str, float]:
+    """An angle for each name: its own, or the next free one."""
+    taken: dict[int, str] = {}
+    for _, name in sorted((_hash(name), name) for name in names):
+        slot = int(_hash(name) * slots)
+        while slot % slots in taken:
+            slot += 1
+        taken[slot % slots] = name
+    return {name: 2 * pi * (slot + 0.5) / slots - pi / 2 for slot, name in taken.items()}
+
+
+def _hash(name: str) -> float:
+    """From 0 to 1, the same on every machine and for ever."""
+    return int.from_bytes(sha256(name.encode()).digest()[:6], "big") / (1 << 48)
+
+
+def _town(partner: Known, angle: float, *, roomy: bool) -> Town:
+    ring = RING if roomy else WIDE_RING
+    beside = ring if roomy else ring + NUMBER
+    x, y = ring * cos(angle), ring * sin(angle)
+    few = roomy and len(partner.nodes) <= MAX_NODES
+    right = cos(angle) >= 0
+    reach = ORBIT + 12 if partner.nodes else 24
     return Town(
         organisation=partner.organisation,
         state=partner.state,
         words=WORDS[partner.state],
         x=round(x, 1),
         y=round(y, 1),
-        label_y=round(y + (ORBIT + 22 if y >= 0 else -ORBIT - 28), 1),  # two lines, clear of the nodes
-        anchor="middle",
-        nodes=dots,
-        more=len(names) - len(dots),
+        number_x=round(beside * cos(angle), 1),
+        number_y=round(beside * sin(angle), 1),
+        label_x=round(x + (reach if right else -reach), 1),
+        anchor="start" if right else "end",
+        weight=round(min(1.5 + 1.6 * log10(1 + partner.hour.requests), 10), 1),
+        hour=partner.hour,
+        nodes=_dots(partner.nodes, x, y, angle) if few else (),
+        arcs=() if few else _arcs(partner),
+        more=0 if few else len(partner.nodes),
     )
 
 
-def _dots(
-    names: Sequence[str], statuses: Mapping[str, str], x: float, y: float, angle: float
-) -> tuple[Dot, ...]:
+def _dots(statuses: Mapping[str, str], x: float, y: float, angle: float) -> tuple[Dot, ...]:
     """Around the town, beginning outside."""
+    names = sorted(statuses)
     step = 2 * pi / max(len(names), 6)
     first = angle - step * (len(names) - 1) / 2
     return tuple(
@@ -107,3 +169,12 @@ def _dots(
         )
         for number, name in enumerate(names)
     )
+
+
+def _arcs(partner: Known) -> tuple[Arc, ...]:
+    arcs, done = [], 0.0
+    for status, count in partner.shares.items():
+        length = 100 * count / len(partner.nodes)
+        arcs.append(Arc(status, count, round(length, 2), round(-done, 2)))
+        done += length
+    return tuple(arcs)

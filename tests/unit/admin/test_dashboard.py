@@ -6,13 +6,16 @@ from urllib.parse import urlencode
 
 import aiohttp
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from control_plane.admin.dashboard.pages import PAGES
 from control_plane.admin.dashboard.render import printable, span
 from control_plane.admin.dashboard.sessions import CODE_SECONDS, MAX_OPEN, SESSION_SECONDS, Sessions, matches
-from control_plane.admin.dashboard.topology import MAX_NODES, MAX_PARTNERS, WORDS, Known, draw
+from control_plane.admin.dashboard.topology import MAX_NODES, MAX_PARTNERS, ROOMY, WORDS, Known, draw
 from control_plane.admin.tokens import Holder, Role
 from control_plane.model.problem import Problem
+from control_plane.ports.traffic import Count
 from tests.unit.admin.world import PARTNER, World, certificate, node
 
 AGREEMENT = f"/api/v1/federation/agreements/{PARTNER}"
@@ -263,10 +266,52 @@ def test_the_picture_is_the_same_for_the_same_partners_and_never_too_full() -> N
 
     assert picture == draw(reversed(partners))
     assert (len(picture.towns), picture.more) == (MAX_PARTNERS, 60 - MAX_PARTNERS)
-    assert {len(town.nodes) for town in picture.towns} == {MAX_NODES}
-    assert {town.more for town in picture.towns} == {20 - MAX_NODES}
+    assert {len(town.nodes) for town in picture.towns} == {0}
+    assert {(town.more, town.arcs[0].count, town.arcs[0].length) for town in picture.towns} == {(20, 20, 100)}
     assert len({(town.x, town.y) for town in picture.towns}) == MAX_PARTNERS
     assert {town.words for town in picture.towns} == {WORDS["open"]}
+
+
+def test_few_partners_have_each_node_as_a_dot_until_those_are_too_many() -> None:
+    few = {f"n{number:02}": "online" for number in range(MAX_NODES)}
+    many = few | {"one-more": "offline"}
+
+    towns = {
+        town.organisation: town
+        for town in draw([Known("a.example", "open", few), Known("b.example", "open", many)]).towns
+    }
+
+    assert (len(towns["a.example"].nodes), towns["a.example"].more) == (MAX_NODES, 0)
+    assert (len(towns["b.example"].nodes), towns["b.example"].more) == (0, MAX_NODES + 1)
+    assert [(arc.status, arc.count) for arc in towns["b.example"].arcs] == [
+        ("online", MAX_NODES),
+        ("offline", 1),
+    ]
+
+
+@given(st.sets(st.integers(0, 500), min_size=1, max_size=ROOMY), st.integers(0, 500))
+def test_a_town_has_its_own_place_and_few_move_when_one_comes(numbers: set[int], newcomer: int) -> None:
+    before = {town.organisation: (town.x, town.y) for town in draw(_open(numbers)).towns}
+    after = {town.organisation: (town.x, town.y) for town in draw(_open(numbers | {newcomer})).towns}
+
+    assert len(set(after.values())) == len(after)
+    if len(after) <= ROOMY:
+        taken = after.get(f"o{newcomer}.example")
+        moved = {name for name in before if before[name] != after[name]}
+        assert not moved or taken in before.values()  # only where the newcomer sits down in somebody's place
+
+
+def _open(numbers: set[int]) -> list[Known]:
+    return [Known(f"o{number}.example", "open", {}) for number in numbers]
+
+
+def test_of_too_many_partners_those_in_need_are_drawn() -> None:
+    partners = [Known(f"o{number:02}.example", "open", {}, Count(1000)) for number in range(MAX_PARTNERS)]
+    ill = [Known("y.example", "pending", {}), Known("z.example", "open", {"n": "offline"})]
+
+    drawn = {town.organisation for town in draw([*partners, *ill]).towns}
+
+    assert {"y.example", "z.example"} < drawn
 
 
 @pytest.mark.parametrize(

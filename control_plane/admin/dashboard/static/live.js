@@ -1,7 +1,9 @@
-// What the server rendered stays readable without this. It replaces the parts of a page that are marked data-live when
-// something happened, and gives long tables a box to search in.
+// What the server rendered stays readable without this. It puts new events where data-rows is, replaces the parts of a page
+// that are marked data-live when something else is different, and gives long tables and the picture a box to search in.
 
-const PAUSE = 250; // ms: a burst of news is one reload
+const PAUSE = 1000; // ms between two renewals: a burst of news is one
+
+const say = (text) => { const said = document.getElementById("said"); if (said && said.textContent !== text) said.textContent = text; };
 
 async function renew() {
   const answer = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store" });
@@ -9,38 +11,89 @@ async function renew() {
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of document.querySelectorAll("[data-live]")) {
     const next = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
-    if (next && next.innerHTML !== part.innerHTML && !part.contains(document.activeElement)) {
-      part.replaceWith(document.adoptNode(next));
-    }
+    if (!next || next.innerHTML === part.dataset.was || part.contains(document.activeElement)) continue;
+    const was = next.innerHTML;
+    if (was === part.innerHTML) continue;
+    next.dataset.was = was;
+    if ("say" in part.dataset && next.textContent !== part.textContent) say(next.textContent.trim());
+    part.replaceWith(document.adoptNode(next));
+    furnish(next);
   }
+  search();
+}
+
+function add(html) {
+  const body = document.querySelector("[data-rows]");
+  if (!body) return;
+  const fresh = new DOMParser().parseFromString(`<table><tbody>${html}</tbody></table>`, "text/html");
+  const known = new Set([...body.rows].map((row) => row.dataset.id));
+  for (const row of fresh.querySelectorAll("tr[data-id]")) {
+    if (known.has(row.dataset.id)) continue;
+    row.classList.add("fresh");
+    body.prepend(document.adoptNode(row));
+  }
+  while (body.rows.length > Number(body.dataset.rows)) body.lastElementChild.remove();
+  for (const row of [...body.rows]) if (!row.dataset.id) row.remove();
 }
 
 function follow() {
-  if (!document.querySelector("[data-live]")) return;
-  let waiting = 0;
-  const source = new EventSource("/ui/events");
-  source.addEventListener("news", () => {
-    if (waiting) return;
-    waiting = setTimeout(async () => {
-      waiting = 0;
+  if (!document.querySelector("[data-live], [data-rows]")) return;
+  let busy = false, again = false;
+  const news = async () => {
+    again = true;
+    if (busy) return;
+    busy = true;
+    while (again) {
+      again = false;
       await renew().catch(() => {});
-    }, PAUSE);
-  });
+      await new Promise((done) => setTimeout(done, PAUSE));
+    }
+    busy = false;
+  };
+  const source = new EventSource("/ui/events");
+  source.addEventListener("rows", (event) => add(event.data));
+  source.addEventListener("news", news);
   addEventListener("pagehide", () => source.close());
 }
 
-function filterable(table) {
-  const label = document.createElement("label");
-  label.className = "filter";
-  label.append("Filter ");
-  const box = label.appendChild(document.createElement("input"));
-  box.type = "search";
-  box.addEventListener("input", () => {
-    const wanted = box.value.toLowerCase();
-    for (const row of table.tBodies[0].rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
-  });
-  table.parentElement.before(label);
+let wanted = "";
+
+function search() {
+  const matches = (one) => !wanted || one.dataset.name.toLowerCase().includes(wanted);
+  for (const one of document.querySelectorAll("[data-find] [data-name]")) {
+    if (one instanceof SVGElement) one.classList.toggle("dim", !matches(one)), one.classList.toggle("found", Boolean(wanted) && matches(one));
+    else one.hidden = !matches(one);
+  }
 }
 
-for (const table of document.querySelectorAll("table[data-filter]")) if (table.tBodies[0].rows.length > 8) filterable(table);
+function box(text, then, value = "") {
+  const label = document.createElement("label");
+  label.className = "filter";
+  label.append(`${text} `);
+  const input = label.appendChild(document.createElement("input"));
+  input.type = "search";
+  input.value = value;
+  input.addEventListener("input", () => then(input.value.toLowerCase()));
+  return label;
+}
+
+const filters = new Map();
+
+function furnish(part) {
+  for (const table of part.querySelectorAll("table[data-filter]")) {
+    if (table.tBodies[0].rows.length <= 8) continue;
+    const name = table.dataset.filter || [...document.querySelectorAll("table")].indexOf(table);
+    const filter = (text) => {
+      filters.set(name, text);
+      for (const row of table.tBodies[0].rows) row.hidden = !row.textContent.toLowerCase().includes(text);
+    };
+    const before = table.parentElement.previousElementSibling;
+    if (before?.classList.contains("filter")) before.remove();
+    table.parentElement.before(box("Filter", filter, filters.get(name) ?? ""));
+    if (filters.get(name)) filter(filters.get(name));
+  }
+}
+
+for (const place of document.querySelectorAll("[data-find-box]")) place.replaceWith(box("Find", (text) => { wanted = text; search(); }));
+furnish(document);
 follow();

@@ -1,0 +1,106 @@
+"""Pictures of every page of the dashboard, at 1,440 and 400 pixels, light and dark, over a real system.
+
+    python tools/screenshots.py DIRECTORY            write them there
+    python tools/screenshots.py DIRECTORY --readme   and the three of the README into docs/pictures/
+
+The system is that of tools/stage.py. Which pages there are is taken from the dashboard itself: those of the
+menu, and of every other the first address that a page links to.
+"""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.async_api import Browser, Page, async_playwright
+
+from control_plane.admin.dashboard.pages import PAGES
+from tools.stage import Stage, stage
+
+WIDTHS = {"wide": 1440, "narrow": 400}
+SCHEMES = ("light", "dark")
+README = {"overview": "light", "organisation": "light", "audit": "dark"}
+FOLDER = Path(__file__).parent.parent / "docs" / "pictures"
+# As root there is no sandbox; the rest keeps Chromium from calling home.
+OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+_ROOT = "/ui/"
+_HREFS = "all => all.map(link => link.getAttribute('href'))"
+
+
+async def addresses(page: Page, root: str) -> dict[str, str]:
+    """An address for each page, by its path."""
+    found = {each.path: each.path for each in PAGES if each.title}
+    wanted = {each.path for each in PAGES} - set(found)
+    for path in list(found):
+        if not wanted:
+            break
+        await page.goto(f"{root}{_ROOT}{path}")
+        links: Iterable[str] = await page.eval_on_selector_all("main a[href]", _HREFS)
+        for link in links:
+            name = urlsplit(link).path.removeprefix(_ROOT)
+            if name in wanted:
+                wanted.discard(name)
+                found[name] = link.partition(_ROOT)[2]
+    if wanted:
+        raise SystemExit(f"expected a link to each page, got none to {', '.join(sorted(wanted))}")
+    return found
+
+
+async def shoot(page: Page, url: str, into: Path, name: str) -> int:
+    """One page in each width; the number of pictures."""
+    for size, width in WIDTHS.items():
+        await page.set_viewport_size({"width": width, "height": 900})
+        await page.goto(url)
+        await page.screenshot(path=into / f"{name.format(size)}.png", full_page=True)
+    return len(WIDTHS)
+
+
+async def take(browser: Browser, running: Stage, into: Path, *, readme: bool) -> int:
+    """Every page in every form; how many pictures."""
+    count = 0
+    for scheme in SCHEMES:
+        context = await browser.new_context(color_scheme="dark" if scheme == "dark" else "light")
+        page = await context.new_page()
+        count += await shoot(page, f"{running.root}{_ROOT}login", into, f"login-{{}}-{scheme}")
+        await page.goto(await running.link())
+        for path, address in (await addresses(page, running.root)).items():
+            name = path.replace("/", "-") or "overview"
+            count += await shoot(page, f"{running.root}{_ROOT}{address}", into, f"{name}-{{}}-{scheme}")
+            if readme and README.get(name) == scheme:
+                await page.set_viewport_size({"width": 1440, "height": 900})
+                await page.goto(f"{running.root}{_ROOT}{address}")
+                await page.screenshot(path=FOLDER / f"{name}.png")
+        await context.close()
+    return count
+
+
+async def run(directory: Path, chromium: str, into: Path, *, readme: bool) -> None:
+    """Start the system, take the pictures, stop it."""
+    async with stage(directory) as running, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=list(OPTIONS))
+        try:
+            count = await take(browser, running, into, readme=readme)
+        finally:
+            await browser.close()
+    print(f"{count} pictures in {into}")
+
+
+def main(arguments: list[str]) -> None:
+    """Say what is missing, or do it."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise SystemExit("expected Debian's package chromium: apt-get install chromium")
+    places = [argument for argument in arguments if not argument.startswith("-")]
+    into = Path(places[0] if places else "build/screenshots")
+    into.mkdir(parents=True, exist_ok=True)
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="proxenia-shots-") as name:
+        Path(name).chmod(0o711)  # the embedded PostgreSQL runs as another user when we are root
+        asyncio.run(run(Path(name), chromium, into, readme="--readme" in arguments))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
