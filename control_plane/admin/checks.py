@@ -1,5 +1,11 @@
 """Checks of what is running, which change nothing that lasts."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from control_plane.admin import check_own, check_partners
+from control_plane.admin.check_codes import finding
 from control_plane.admin.ledger import note
 from control_plane.admin.listing import every
 from control_plane.admin.operation import API, Call, Keyed, Nothing, Operation, Reply, route
@@ -7,11 +13,67 @@ from control_plane.admin.problems import ApiError
 from control_plane.admin.stored import value_of
 from control_plane.admin.tokens import Role
 from control_plane.model.change import Kind
+from control_plane.model.check import Finding, Group, Level, group_of, report_of
 from control_plane.model.gateway import Gateway
 from control_plane.model.isolation import IsolationChecked
+from control_plane.ports.errors import UnavailableError
 
+CHECK = f"{API}/federation/check"
+CHECK_DEADLINE = 20.0  # seconds
+GROUPS: tuple[tuple[str, Callable[[Call], Awaitable[list[Finding]]]], ...] = (
+    ("database", check_own.database),
+    ("gateways", check_own.gateways),
+    ("ads", check_own.configuration),
+    ("certificates", check_own.certificates),
+    ("time", check_own.time),
+    ("dns", check_partners.dns),
+    ("sources", check_own.sources),
+    ("partners", check_partners.partners),
+)
 CHECK_TRUST = f"{API}/federation/check/trust"
 DEADLINE = 90.0  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """How everything is, in groups. ``verdict`` is ``ok``, ``warning`` or ``problem``."""
+
+    verdict: Level
+    summary: str
+    organisation: str
+    version: str
+    at: datetime
+    groups: tuple[Group, ...]
+
+
+async def check_everything(call: Call) -> Checked:
+    """Look at every part; one that cannot be looked at does not stop the others."""
+    report = report_of([group_of(name, await _looked(call, look)) for name, look in GROUPS])
+    return Checked(
+        verdict=report.verdict,
+        summary=report.summary,
+        organisation=call.deps.own,
+        version=call.deps.version,
+        at=call.deps.now(),
+        groups=report.groups,
+    )
+
+
+async def _looked(call: Call, look: Callable[[Call], Awaitable[list[Finding]]]) -> list[Finding]:
+    try:
+        return await look(call)
+    except UnavailableError as error:
+        return [finding("not known", Level.PROBLEM, "database_away", str(error))]
+
+
+@route(
+    Operation(
+        "GET", CHECK, Nothing, Checked, "Whether everything works, and why not", deadline=CHECK_DEADLINE
+    )
+)
+async def check(call: Call, _: Nothing) -> Reply:
+    """Database, gateways, configuration, certificates, time, DNS, sources, and partners from both sides."""
+    return Reply(await check_everything(call))
 
 
 @route(
@@ -37,4 +99,4 @@ async def check_trust(call: Call, _: Nothing) -> Reply:
     return Reply(await call.deps.isolation.run(gateways))
 
 
-ROUTES = (check_trust,)
+ROUTES = (check, check_trust)

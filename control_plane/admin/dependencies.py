@@ -29,6 +29,7 @@ from control_plane.ports.objects import Objects
 from control_plane.ports.overview import Overview
 from control_plane.ports.peering import BundleKeeping, Inviting, Joining, PartnerViews
 from control_plane.ports.reconciliation import Reconciliations, Reconciling
+from control_plane.ports.self_check import DatabaseLook
 from control_plane.ports.shadow import ShadowCounts
 from control_plane.ports.traffic import TrafficMinutes
 from control_plane.ports.verification import Verifying
@@ -102,6 +103,7 @@ class Dependencies:
     answers: AnswerKeys | None = None  # None: keys of requests are refused
     shadows: ShadowCounts | None = None
     minutes: TrafficMinutes | None = None  # None: the overview draws no curves
+    look: DatabaseLook | None = None  # at the database itself
     address: str = ""  # host:port where browsers reach the dashboard; empty: they do not
     now: Callable[[], datetime] = _now
     node_ids: NodeIds = field(default_factory=NodeIds)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from control_plane.admin.dependencies import AuditParts, PeeringParts
 from control_plane.app.auditing import parts_of, schedule_of, stores_of
+from control_plane.app.remarks import Remarks
 from control_plane.app.settings import Settings, SettingsError, parse_listen
 from control_plane.app.source_settings import words
 from control_plane.model.identity import TrustDomain
@@ -30,6 +31,7 @@ class Partnership:
     bundles: PartnerBundles
     takeover: Takeover
     listening: socket.socket
+    remarks: Remarks
 
     @classmethod
     def of(
@@ -41,6 +43,7 @@ class Partnership:
         listening = _bind(settings)
         bundles: PartnerBundles | None = None
         takeover = Takeover(objects=database.objects, deliveries=database.deliveries, clock=now)
+        remarks = Remarks(database.objects)
 
         async def hurry(organisation: TrustDomain) -> None:
             if bundles is not None:
@@ -57,6 +60,7 @@ class Partnership:
             now=now,
             fetch_soon=hurry,
             phase=takeover.phase,
+            remarks=remarks.about,
             audits=stores_of(database),
             schedule=schedule_of(settings),
         )
@@ -70,7 +74,7 @@ class Partnership:
             own=settings.trust_domain,
             now=now,
         )
-        return cls(peering, bundles, takeover, listening)
+        return cls(peering, bundles, takeover, listening, remarks)
 
     @property
     def parts(self) -> PeeringParts:

@@ -86,6 +86,8 @@ class Parts:
         anchors = rotating(settings, authority, database, tuning=tuning)
         discovery = Discovery.of(settings, database, federator, now=utc_now)
         fitness = FitnessWatch.of(database, federator, tuning, partnership)
+        if partnership:
+            partnership.remarks.overview, partnership.remarks.fitness = loop, fitness.observations
         audit_log = AuditLogParts.of(settings, database, authority)
         core = (settings, database, authority, board, federator, loop)
         return cls(
@@ -181,6 +183,7 @@ class Parts:
             history=self.database.history,
             answers=self.database.answers,
             shadows=self.database.shadows,
+            look=self.database.look,
             streams=self.gateways,
             judging=Judge(self.federator.world, self.federator.exports),
             isolation=Isolation(

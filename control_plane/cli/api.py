@@ -15,7 +15,7 @@ API = "/api/v1"
 JSON_LINES = "application/x-ndjson"
 _NOT_AUTHORISED = {401, 403}
 _PAGE = 500
-_WITHIN = 10.0  # seconds
+WITHIN = 10.0  # seconds
 _BULK_WITHIN = 120.0
 _TRIAL_WITHIN = 100.0
 _COMPARED_WITHIN = 620.0
@@ -44,10 +44,12 @@ class Api:
         self._address = address
         self._token = token
 
-    def get(self, path: str, query: Mapping[str, object] | None = None) -> Document:
+    def get(
+        self, path: str, query: Mapping[str, object] | None = None, *, within: float = WITHIN
+    ) -> Document:
         """Read one document; parameters that are None are left out."""
         given = {name: value for name, value in (query or {}).items() if value is not None}
-        return self._call("GET", f"{path}?{urlencode(given)}" if given else path)
+        return self._call("GET", f"{path}?{urlencode(given)}" if given else path, within=within)
 
     def send(
         self,
@@ -55,7 +57,7 @@ class Api:
         path: str,
         document: Mapping[str, object] | None = None,
         *,
-        within: float = _WITHIN,
+        within: float = WITHIN,
     ) -> Document:
         """Change something."""
         body = None if document is None else json.dumps(document).encode()
@@ -108,7 +110,7 @@ class Api:
                 return {"items": items, "next": after}
 
     def _call(
-        self, method: str, path: str, body: bytes | None = None, media: str = "", *, within: float = _WITHIN
+        self, method: str, path: str, body: bytes | None = None, media: str = "", *, within: float = WITHIN
     ) -> Document:
         headers = {"Accept": "application/json"}
         if body is not None:

@@ -1,48 +1,106 @@
-"""``proxenia check --trust``: certificates that must not work, offered to our running gateways."""
+"""``proxenia check``: whether everything works, and why not: before it runs, now, or until it does."""
 
+import time
 from typing import Any
 
 import click
 
 from control_plane.cli.api import path_of
-from control_plane.cli.faults import Exit
+from control_plane.cli.check_report import codes, report_text
+from control_plane.cli.check_trust import trust_text
+from control_plane.cli.faults import Exit, Fault
 from control_plane.cli.options import Place, output_option, pass_place, show
-from control_plane.cli.text import clean, coloured, table
+
+_EVERY = 1.0  # seconds between two looks while waiting
+_WITHIN = 25.0  # seconds: names are resolved, and the database may take its time
+
+Document = dict[str, Any]
 
 
 @click.command()
-@click.option("--trust", is_flag=True, required=True, help="That forged certificates are refused.")
+@click.option("--pre", is_flag=True, help="Before the installation: this machine, without a control plane.")
+@click.option("--trust", is_flag=True, help="That the gateways refuse forged certificates.")
+@click.option(
+    "--wait", "seconds", type=click.FloatRange(0, 3600), help="Look again until nothing is wrong, so long."
+)
+@click.option("--short", is_flag=True, help="Only the verdict and what is wrong.")
 @output_option
 @pass_place
 @click.pass_context
-def check(context: click.Context, place: Place, *, trust: bool, output: str) -> None:
-    """Try what is running; ends with 1 when something is not as it must be."""
-    assert trust  # noqa: S101 - click demands the option: there is no other check yet
-    document = place.api().try_out(path_of("federation", "check", "trust"))
-    show(document, output, lambda: _text(document))
-    context.exit(Exit.FINE if document["ok"] else Exit.PROBLEM)
+def check(context: click.Context, place: Place, /, output: str, **given: Any) -> None:  # noqa: ANN401 - click's options by name
+    """Look at everything: database, gateways, configuration, certificates, time, DNS, sources, partners.
+
+    Of partners both sides are shown. Ends with 1 when there is a problem, with 5 when it outlasts --wait.
+    """
+    if given["trust"]:
+        document = place.api().try_out(path_of("federation", "check", "trust"))
+        show(document, output, lambda: trust_text(document))
+        context.exit(Exit.FINE if document["ok"] else Exit.PROBLEM)
+    waiting = given["seconds"] is not None
+    document = _until_fine(place, given["pre"], given["seconds"] or 0.0)
+    text = lambda: report_text(document, short=given["short"])  # noqa: E731 - written when asked for
+    show(document, output, text, names=lambda: codes(document))
+    if document["verdict"] != "problem":
+        context.exit(Exit.FINE)
+    context.exit(Exit.WAITED if waiting else Exit(document.get("exit_code", Exit.PROBLEM)))
 
 
-def _text(document: dict[str, Any]) -> str:
-    return "\n\n".join(_gateway(gateway) for gateway in document["gateways"])
+def _until_fine(place: Place, pre: bool, seconds: float) -> Document:  # noqa: FBT001 - a flag of the command
+    """The first report without a problem, or the last one within ``seconds``."""
+    end = time.monotonic() + seconds
+    while True:
+        document = _looked(place, pre=pre)
+        if document["verdict"] != "problem" or time.monotonic() + _EVERY > end:
+            return document
+        click.echo(f"proxenia: {document['summary']}", err=True)
+        time.sleep(_EVERY)
 
 
-def _gateway(gateway: dict[str, Any]) -> str:
-    name, offered = clean(gateway["id"]), gateway["offered"]
-    if not gateway["sound"]:
-        word = coloured("nothing proven", "red")
-        return f"{name}: {word}: a good certificate was not let in ({clean(gateway['control'])})"
-    wrong = [one for one in offered if not one["refused"] and not one["limit"]]
-    limits = [one for one in offered if not one["refused"] and one["limit"]]
-    word = coloured("LET THROUGH", "red") if wrong else coloured("ok", "green")
-    refused = len(offered) - len(wrong) - len(limits)
-    head = f"{name}: {word}: {refused} of {len(offered)} forged certificates refused, a good one let in"
-    rows = [[one["name"], _verdict(one), one["by"]] for one in offered]
-    notes = sorted({one["limit"] for one in limits})
-    return "\n".join([head, table(["CERTIFICATE", "REFUSED", "BY"], rows), *map(clean, notes)])
+def _looked(place: Place, *, pre: bool) -> Document:
+    if pre:
+        from control_plane.app import precheck  # noqa: PLC0415 - heavy
+
+        return precheck.document(place.given)
+    try:
+        return place.api().get(path_of("federation", "check"), within=_WITHIN)
+    except Fault as fault:
+        if fault.exit_code != Exit.UNREACHABLE:
+            raise
+        return _away(place, fault)
 
 
-def _verdict(one: dict[str, Any]) -> str:
-    if one["refused"]:
-        return "yes"
-    return "no (known limit)" if one["limit"] else "NO"
+def _away(place: Place, fault: Fault) -> Document:
+    """What can be said from here when no control plane answers."""
+    directory = place.state_dir
+    found = [_finding("control plane", "problem", fault.message, "control_plane_away", fault.hint)]
+    if place.admin:
+        found.append(_finding("state directory", "skipped", f"asked {place.admin} only"))
+    elif not directory.is_dir():
+        hint = "name it with --state-dir"
+        found.append(_finding("state directory", "problem", f"{directory} is none", "no_state", hint))
+    else:
+        socket = directory / "run" / "admin.sock"
+        left = (
+            "is there, and nobody listens: it was killed"
+            if socket.exists()
+            else "is not there: it was stopped"
+        )
+        found.append(_finding("socket", "problem", f"{socket} {left}", "control_plane_away"))
+    return {
+        "verdict": "problem",
+        "summary": f"control plane: {fault.message}",
+        "organisation": place.admin or str(directory),
+        "exit_code": int(Exit.UNREACHABLE),
+        "groups": [{"name": "control plane", "level": "problem", "findings": found}],
+    }
+
+
+def _finding(subject: str, level: str, detail: str, code: str = "", hint: str = "") -> Document:
+    return {
+        "subject": subject,
+        "level": level,
+        "detail": detail,
+        "code": code,
+        "hint": hint,
+        "theirs": None,
+    }

@@ -15,6 +15,7 @@ from control_plane.model.problem import InvalidValueError
 MAX_HOST = 253  # characters, RFC 1035
 MAX_ADDRESSES = 4  # peering addresses of one organisation
 MAX_URL = 2048
+MAX_REMARKS = 16
 MAX_SEQUENCE = 2**63 - 1
 BUNDLE_PATH = "/peering/v1/bundle"
 
@@ -136,11 +137,26 @@ def split_url(url: str) -> PeeringAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """Something that one side finds wrong with the other: a stable code, and a sentence."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    code: str
+    detail: str
+
+    def __post_init__(self) -> None:
+        check_text("a code", self.code)
+        check_text("a remark", self.detail)
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """What one side says of the other. ``sequence`` is that of the other's bundle, as it holds it.
 
     ``since`` (seconds since the epoch) is when ``state`` and ``paused`` last changed. ``phase`` is how far it
-    has taken over an announced change of anchors; empty when none is known.
+    has taken over an announced change of anchors; empty when none is known. ``remarks`` are what it finds
+    wrong with the other's gateways.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -150,8 +166,13 @@ class View:
     since: int
     sequence: int
     phase: str = ""
+    remarks: tuple[Remark, ...] = ()
 
     def __post_init__(self) -> None:
+        if len(self.remarks) > MAX_REMARKS:
+            raise InvalidValueError(
+                "bad_remarks", f"expected at most {MAX_REMARKS} remarks, got {len(self.remarks)}"
+            )
         for number in (self.since, self.sequence):
             if not 0 <= number <= MAX_SEQUENCE:
                 raise InvalidValueError("bad_sequence", f"expected 0 to 2^63-1, got {shown(number)}")
@@ -191,6 +212,8 @@ class PartnerView:
     sequence: int | None  # of our bundle, as they hold it
     phase: str
     summary: str  # one sentence: "they paused us at 2026-01-02 14:02 UTC"
+    remarks: tuple[Remark, ...] = ()  # what they find wrong with our gateways
+    clock_seconds: float | None = None  # how far theirs is ahead of ours; None where it was not heard here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,12 @@ from datetime import datetime
 
 from control_plane.model.bundle import Bundle
 from control_plane.model.identity import TrustDomain
+from control_plane.model.peering import Remark
 from control_plane.peering.agreeing import Agreeing
 from control_plane.peering.auditing import Auditing, AuditStores, Schedule, Shared
 from control_plane.peering.client import Outward
 from control_plane.peering.endpoint import PeeringEndpoint
-from control_plane.peering.heartbeats import Beating, Hearing, nobody
+from control_plane.peering.heartbeats import Beating, Hearing, nobody, nothing_wrong
 from control_plane.peering.inviting import Inviter
 from control_plane.peering.joining import Joiner
 from control_plane.peering.listener import Limits
@@ -44,6 +45,7 @@ class Needs:
     now: Callable[[], datetime]
     fetch_soon: Callable[[TrustDomain], Awaitable[None]] = nobody
     phase: Callable[[TrustDomain], str] = lambda _: ""
+    remarks: Callable[[TrustDomain], Awaitable[tuple[Remark, ...]]] = nothing_wrong
     audits: AuditStores | None = None  # None: audits are not compared
     schedule: Schedule = field(default_factory=Schedule)
 
@@ -113,6 +115,7 @@ class Peering:
                 outward=outward,
                 singleton=needs.singleton,
                 phase=needs.phase,
+                remarks=needs.remarks,
             ),
             recorder=recorder,
             auditing=auditing,

@@ -148,7 +148,7 @@ def announced(gateways: tuple[Gateway, ...], advertised: str) -> tuple[Announced
     return tuple(found)
 
 
-def view_of(record: PartnerRecord, *, interval: float) -> PartnerView:
+def view_of(record: PartnerRecord, *, interval: float, clock: float | None = None) -> PartnerView:
     """How a partner and we see each other; a partner that is not heard is not healthy."""
     heard = record.heard
     last = record.heard_at
@@ -167,6 +167,8 @@ def view_of(record: PartnerRecord, *, interval: float) -> PartnerView:
         sequence=heard.sequence if heard else None,
         phase=heard.phase if heard else "",
         summary=_summary(record, since, stale=stale),
+        remarks=heard.remarks if heard else (),
+        clock_seconds=clock,
     )
 
 

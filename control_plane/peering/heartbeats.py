@@ -15,7 +15,7 @@ from control_plane.model.agreement import Agreement, AgreementState
 from control_plane.model.bundle import Bundle
 from control_plane.model.change import Kind
 from control_plane.model.identity import TrustDomain
-from control_plane.model.peering import PartnerRecord, PartnerView, View, control_plane_id
+from control_plane.model.peering import PartnerRecord, PartnerView, Remark, View, control_plane_id
 from control_plane.model.problem import InvalidValueError
 from control_plane.peering import decide, jws, messages, transcript
 from control_plane.peering.authenticate import authenticate
@@ -45,6 +45,11 @@ async def nobody(_: TrustDomain) -> None:
     """Nobody wants to know."""
 
 
+async def nothing_wrong(_: TrustDomain) -> tuple[Remark, ...]:
+    """Nobody looks."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hearing:
     """The receiving end; a handler of the peering endpoint.
@@ -59,6 +64,7 @@ class Hearing:
     recorder: Recorder
     fetch_soon: Callable[[TrustDomain], Awaitable[None]] = nobody
     _told: dict[TrustDomain, tuple[int, datetime]] = field(default_factory=dict)  # which bundle, and when
+    _clocks: dict[TrustDomain, float] = field(default_factory=dict)  # of those heard here: seconds ahead
 
     async def hear(self, body: bytes, caller: Caller) -> bytes:
         """Take over a partner's heartbeat."""
@@ -96,6 +102,7 @@ class Hearing:
                 f"expected a later heartbeat than the last, got sequence {beat.sequence}",
             )
 
+        self._clocks[sender] = beat.envelope.iat - now.timestamp()
         if beat.bundle > bundle.value.sequence:
             await self._newer(sender, beat.bundle, now)
 
@@ -109,14 +116,18 @@ class Hearing:
     async def views(self) -> list[PartnerView]:
         """How every partner and we see each other; implements ports.peering.PartnerViews."""
         interval = self.ourselves.options.heartbeat
-        return [decide.view_of(record, interval=interval) for record in await self.partners.all()]
+        return [
+            decide.view_of(record, interval=interval, clock=self._clocks.get(record.organisation))
+            for record in await self.partners.all()
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beating:
     """The sending end: ``run`` is a task of its owner, and one replica does it at a time.
 
-    ``phase`` says how far we have taken over a partner's announced change of anchors.
+    ``phase`` says how far we have taken over a partner's announced change of anchors, ``remarks`` what we
+    find wrong with its gateways.
     """
 
     ourselves: Ourselves
@@ -125,6 +136,7 @@ class Beating:
     outward: Outward
     singleton: Singleton
     phase: Callable[[TrustDomain], str] = lambda _: ""
+    remarks: Callable[[TrustDomain], Awaitable[tuple[Remark, ...]]] = nothing_wrong
 
     async def run(self) -> None:
         """Send until cancelled; what goes wrong is tried again."""
@@ -183,7 +195,8 @@ class Beating:
         changed = int(stored.updated_at.timestamp())
         view = View(agreement.state, agreement.paused, changed, bundle.sequence, self.phase(organisation))
         sequence, since = await self.partners.number(organisation, view)
-        said = View(view.state, view.paused, since, view.sequence, view.phase)
+        remarks = await self.remarks(organisation)
+        said = View(view.state, view.paused, since, view.sequence, view.phase, remarks)
 
         async def hold(exchange: Exchange) -> None:
             await exchange.post(

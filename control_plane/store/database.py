@@ -21,6 +21,7 @@ from control_plane.store.discovery import PostgresSources
 from control_plane.store.feed import Feed
 from control_plane.store.heads import PostgresHeads
 from control_plane.store.history import PostgresHistory
+from control_plane.store.look import PostgresLook
 from control_plane.store.migrate import migrate
 from control_plane.store.objects import PostgresObjects
 from control_plane.store.own_heads import PostgresOwnHeads
@@ -53,6 +54,7 @@ class Database:
         self.audit_log = PostgresAuditLog(self._pool)
         self.audit_reader = PostgresLogReader(self._pool)
         self.answers = PostgresAnswerKeys(self._pool)
+        self.look = PostgresLook(self._pool)
         self.history = PostgresHistory(self._pool)
         self.shadows = PostgresShadowCounts(self._pool)
         self.deliveries = PostgresDeliveries(self._pool)

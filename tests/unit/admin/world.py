@@ -46,6 +46,7 @@ from tests.fakes.history import FakeHistory
 from tests.fakes.objects import FakeObjects
 from tests.fakes.peering import FakeBundleStates, FakeSingleton
 from tests.fakes.reconciliation import FakeReconciling
+from tests.fakes.self_check import FakeKeeping, FakeLook, FakeViews
 from tests.fakes.shadow import FakeShadowCounts
 from tests.fakes.verifying import FakeVerifying
 
@@ -124,6 +125,9 @@ class World:
     judging: Core = field(default_factory=Core)
     verifying: FakeVerifying = field(default_factory=FakeVerifying)
     streams: FakeStreams = field(default_factory=FakeStreams)
+    look: FakeLook = field(default_factory=FakeLook)
+    views: FakeViews = field(default_factory=FakeViews)
+    keeping: FakeKeeping = field(default_factory=FakeKeeping)
     database: Database | None = None  # instead of the fakes
     serving: Serving | None = None
     session: aiohttp.ClientSession | None = None
@@ -172,6 +176,7 @@ class World:
             verifying=self.verifying,
             newsroom=self.room,
             streams=self.streams,
+            look=self.database.look if self.database else self.look,
             shadows=FakeShadowCounts(self.audit),
             answers=self.database.answers if self.database else self.answers,
             history=self.database.history if self.database else FakeHistory(self.objects),
@@ -245,12 +250,19 @@ async def _read(answer: aiohttp.ClientResponse) -> Answer:
 
 
 @asynccontextmanager
-async def running(database: Database | None = None, following: Fetcher | None = None) -> AsyncIterator[World]:
-    """A world whose API listens on a unix socket and on TCP."""
+async def running(
+    database: Database | None = None, following: Fetcher | None = None, *, partners: bool = False
+) -> AsyncIterator[World]:
+    """A world whose API listens on a unix socket and on TCP; with ``partners`` it sees what they say."""
     with tempfile.TemporaryDirectory(prefix="pxa") as name:
         world = World(Path(name), database=database)
         if following:
             world.peering = _following(world, following)
+        if partners:
+            nobody = cast("Any", None)
+            world.peering = PeeringParts(
+                inviting=nobody, joining=nobody, views=world.views, bundles=world.keeping
+            )
         for role in Role:
             world.tokens[role] = new_token(world.token_file, name=role.value, role=role)
         socket = world.directory / "run" / "admin.sock"

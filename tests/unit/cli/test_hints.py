@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[3] / "control_plane"
 SOURCES = [
     *sorted((ROOT / "plan").rglob("*.py")),
     ROOT / "admin" / "codes.py",
+    ROOT / "admin" / "check_codes.py",
     ROOT / "reconcile" / "judge.py",
 ]
 COMMAND = re.compile(r"proxenia ([a-z]+)(?: ([a-z-]+))?")

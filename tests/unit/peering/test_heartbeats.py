@@ -8,7 +8,7 @@ import pytest
 from control_plane.model.agreement import Agreement, AgreementState
 from control_plane.model.change import Kind
 from control_plane.model.identity import TrustDomain
-from control_plane.model.peering import View
+from control_plane.model.peering import Remark, View
 from control_plane.peering import jws, transcript
 from control_plane.peering.heartbeats import Hearing
 from control_plane.peering.messages import Heartbeat
@@ -88,6 +88,20 @@ async def test_what_a_partner_thinks_of_us_is_visible(
     (view,) = await world.hearing.views()
     assert view.summary == "they paused us since 2026-03-01 14:02 UTC"
     assert (view.paused, view.sequence, view.stale) == (True, 3, False)
+
+
+async def test_what_a_partner_finds_wrong_with_us_and_how_its_clock_goes_is_visible(
+    world: World, visby: Organisation
+) -> None:
+    await world.agree(visby)
+    remark = Remark("node_offline", "gw-1 does not answer us")
+    world.now += timedelta(seconds=4)
+
+    await world.hearing.hear(beat(visby, view=replace(PAUSED, remarks=(remark,))), CALLER)
+
+    (view,) = await world.hearing.views()
+    assert view.remarks == (remark,)
+    assert view.clock_seconds == pytest.approx(-4, abs=1)
 
 
 async def test_a_partner_that_falls_silent_is_stale(world: World, visby: Organisation) -> None:

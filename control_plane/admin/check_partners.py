@@ -1,0 +1,183 @@
+"""Checks of partners, from our side and, by what their heartbeats say, from theirs; and of their names."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+
+from control_plane.admin.check_codes import finding, fine, skipped
+from control_plane.admin.check_own import clock
+from control_plane.admin.listing import OrganisationQuery, every
+from control_plane.admin.operation import Call
+from control_plane.admin.spoken import read_nodes
+from control_plane.admin.stored import value_of
+from control_plane.model.agreement import Agreement, AgreementState
+from control_plane.model.change import Kind
+from control_plane.model.check import Finding, Level, Said
+from control_plane.model.identity import TrustDomain
+from control_plane.model.node import NodeStatus
+from control_plane.model.peering import BundleState, PartnerView
+
+MOST_PARTNERS = 200  # that one check looks at
+MOST_NODES = 200  # of one partner
+MOST_NAMES = 32
+RESOLVE_WITHIN = 2.0  # seconds
+_NOT_HEARD = Said(Level.SKIPPED, "not heard")
+
+
+async def partners(call: Call) -> list[Finding]:
+    """Every partner that there is an agreement with."""
+    views = {view.organisation: view for view in await _views(call)}
+    bundles = await _bundles(call)
+    found: list[Finding] = []
+    async for stored in every(call.deps.objects, Kind.AGREEMENT):
+        agreement = value_of(stored, Agreement)
+        if len(found) >= MOST_PARTNERS * 5:
+            return [*found, skipped("partners", "there are more: proxenia partner list")]
+        found += await _partner(call, agreement, views.get(agreement.organisation), bundles)
+    return found or [skipped("partners", "there is no agreement yet")]
+
+
+async def dns(call: Call) -> list[Finding]:
+    """Whether the names of partners' control planes have addresses."""
+    names = sorted({one.host for view in await _views(call) for one in view.addresses if _is_name(one.host)})
+    if not names:
+        return [skipped("names", "no partner is named by a DNS name")]
+    return list(await asyncio.gather(*(_resolved(name) for name in names[:MOST_NAMES])))
+
+
+def _is_name(host: str) -> bool:
+    return ":" not in host and not host.rpartition(".")[2].isdecimal()
+
+
+async def _resolved(name: str) -> Finding:
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(RESOLVE_WITHIN):
+            found = await loop.getaddrinfo(name, None)
+    except TimeoutError:
+        return finding(name, Level.PROBLEM, "dns_fails", f"no answer within {RESOLVE_WITHIN:g} s")
+    except OSError as error:
+        return finding(name, Level.PROBLEM, "dns_fails", f"the resolver says: {error.strerror}")
+    return fine(name, str(found[0][4][0]))
+
+
+async def _views(call: Call) -> list[PartnerView]:
+    return await call.deps.peering.views.views() if call.deps.peering else []
+
+
+async def _bundles(call: Call) -> Mapping[str, BundleState]:
+    states = await call.deps.peering.bundles.states() if call.deps.peering else []
+    return {state.source.organisation: state for state in states}
+
+
+async def _partner(
+    call: Call, agreement: Agreement, view: PartnerView | None, bundles: Mapping[str, BundleState]
+) -> list[Finding]:
+    name = agreement.organisation
+    found = [_trust(agreement, view)]
+    if agreement.state in {AgreementState.UNTRUSTED, AgreementState.REVOKED}:
+        return found
+    if view is not None:
+        found.append(_heard(name, view))
+        if view.clock_seconds is not None:
+            found.append(clock(f"{name} clock", view.clock_seconds))
+    if (state := bundles.get(name)) is not None and (state.held or state.code):
+        found.append(_bundle(name, state))
+    if agreement.state is AgreementState.TRUSTED:
+        found.append(await _nodes(call, name, view))
+    return found
+
+
+def _trust(agreement: Agreement, view: PartnerView | None) -> Finding:
+    subject, theirs = f"{agreement.organisation} trust", _their_trust(view)
+    match agreement.state:
+        case AgreementState.PENDING:
+            found = finding(subject, Level.WARNING, "waits_for_approval", "it waits for our approval")
+        case AgreementState.TRUSTED if agreement.paused:
+            found = finding(subject, Level.WARNING, "paused", f"we paused it: {agreement.reason or '-'}")
+        case AgreementState.TRUSTED:
+            found = fine(subject, "we trust them")
+        case _:
+            return skipped(subject, f"we have them as {agreement.state}")
+    hint = found.hint or (finding(subject, theirs.level, theirs.code, "").hint if theirs else "")
+    return Finding(found.subject, found.level, found.detail, found.code, hint, theirs)
+
+
+def _their_trust(view: PartnerView | None) -> Said | None:
+    if view is None:
+        return None
+    if view.state is None:
+        return _NOT_HEARD
+    if view.paused:
+        return Said(Level.WARNING, view.summary, "paused")
+    if view.state is AgreementState.TRUSTED:
+        return Said(Level.OK, "they trust us")
+    if view.state is AgreementState.PENDING:
+        return Said(Level.WARNING, view.summary, "waits_for_approval")
+    return Said(Level.PROBLEM, view.summary, "no_trust")
+
+
+def _heard(name: str, view: PartnerView) -> Finding:
+    """Ours is whether we hear them, theirs whether they take what we send."""
+    subject = f"{name} control plane"
+    ours = (
+        finding(subject, Level.PROBLEM, "partner_silent", f"last heard {_moment(view.heard_at)}")
+        if view.stale
+        else fine(subject, f"heard {_moment(view.heard_at)}")
+    )
+    if view.send_error:
+        code, _, detail = view.send_error.partition(": ")
+        code = "unreachable" if code == "unavailable" else code
+        theirs = Said(Level.PROBLEM, f"they do not take our heartbeat: {detail}", code)
+        hint = ours.hint or finding(subject, Level.PROBLEM, code, "").hint
+        return Finding(subject, ours.level, ours.detail, ours.code, hint, theirs)
+    took = Said(Level.OK, f"took ours {_moment(view.sent_at)}") if view.sent_at else _NOT_HEARD
+    return Finding(subject, ours.level, ours.detail, ours.code, ours.hint, took)
+
+
+def _moment(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else "never"
+
+
+def _bundle(name: str, state: BundleState) -> Finding:
+    subject = f"{name} anchors"
+    if state.held:
+        return finding(subject, Level.WARNING, "bundle_waits", "fetched anchors wait for an approval")
+    return finding(subject, Level.WARNING, "bundle_fails", f"{state.code}: {state.detail}")
+
+
+async def _nodes(call: Call, name: TrustDomain, view: PartnerView | None) -> Finding:
+    """Ours is what we see of their nodes, theirs what they see of our gateways."""
+    subject = f"{name} nodes"
+    query = OrganisationQuery(organisation=name, limit=MOST_NODES)
+    spoken, more = await read_nodes(call.deps.objects, query)
+    bad: list[Finding] = []
+    for one in spoken:
+        refused = call.deps.overview.admission(one.key)
+        if refused is not None:
+            bad.append(finding(one.key, Level.WARNING, refused.code, refused.detail))
+        elif (seen := call.deps.fitness.finding(one.key) if call.deps.fitness else None) is not None:
+            if seen.status is NodeStatus.OFFLINE:
+                bad.append(finding(one.key, Level.PROBLEM, "node_offline", f"{one.key}: {seen.reason}"))
+            elif seen.status is NodeStatus.DEGRADED:
+                bad.append(finding(one.key, Level.WARNING, "node_degraded", f"{one.key}: {seen.reason}"))
+    count = f"{'more than ' if more else ''}{len(spoken)} nodes"
+    theirs = _remarks(view)
+    if not bad:
+        hint = finding(subject, theirs.level, theirs.code, "").hint if theirs and theirs.code else ""
+        return Finding(subject, Level.OK, f"{count}, none with trouble", "", hint, theirs)
+    bad.sort(key=lambda one: one.level is not Level.PROBLEM)
+    worst = bad[0]
+    detail = f"{len(bad)} of {count}: " + "; ".join(one.detail for one in bad[:3])
+    return Finding(subject, worst.level, detail, worst.code, worst.hint, theirs)
+
+
+def _remarks(view: PartnerView | None) -> Said | None:
+    if view is None:
+        return None
+    if view.stale:
+        return _NOT_HEARD
+    if not view.remarks:
+        return Said(Level.OK, "they see nothing wrong with ours")
+    detail = "; ".join(remark.detail for remark in view.remarks[:3])
+    return Said(Level.PROBLEM, detail, view.remarks[0].code)

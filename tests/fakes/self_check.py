@@ -1,0 +1,60 @@
+"""The database as a check sees it, and partners' views, as a test wants them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from control_plane.model.bundle import Bundle
+from control_plane.model.identity import TrustDomain
+from control_plane.model.peering import BundleSource, BundleState, PartnerView
+from control_plane.ports.errors import UnavailableError
+from control_plane.ports.self_check import DatabaseFacts
+
+
+@dataclass
+class FakeLook:
+    """Implements ports.self_check.DatabaseLook; its clock is ``ahead`` of ours."""
+
+    down: bool = False
+    ahead: timedelta = timedelta()
+    connections: int = 3
+
+    async def look(self) -> DatabaseFacts:
+        if self.down:
+            raise UnavailableError("the database does not answer: connection refused")
+        return DatabaseFacts(
+            version="17.2",
+            now=datetime.now(UTC) + self.ahead,
+            seconds=0.001,
+            connections=self.connections,
+            connections_most=100,
+        )
+
+
+@dataclass
+class FakeViews:
+    """Implements ports.peering.PartnerViews with what a test puts in."""
+
+    known: Sequence[PartnerView] = ()
+
+    async def views(self) -> list[PartnerView]:
+        return list(self.known)
+
+
+@dataclass
+class FakeKeeping:
+    """Implements ports.peering.BundleKeeping as far as it is looked at."""
+
+    known: list[BundleState] = field(default_factory=list)
+
+    async def states(self) -> list[BundleState]:
+        return list(self.known)
+
+    async def follow(self, source: BundleSource, *, actor: str) -> None:
+        raise NotImplementedError
+
+    async def refresh(self, organisation: TrustDomain) -> None:
+        raise NotImplementedError
+
+    async def approve(self, organisation: TrustDomain, *, actor: str) -> Bundle:
+        raise NotImplementedError
