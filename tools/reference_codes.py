@@ -10,6 +10,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
+from control_plane.admin.check_codes import CHECK_CODES
 from control_plane.admin.codes import PEERS, REQUEST, RULES, VALUES, Code
 from control_plane.pki.refusal import Refusal
 from control_plane.plan.explain.words import WORDS
@@ -73,10 +74,12 @@ def problems() -> str:
     records = [each for each in raised if each.package == "discovery"]
     refusals = [(code(each.value), prose(text)) for each, text in _commented()]
     headers = ("code", "what it means", "next step")
+    checks = [(code(name), prose(each.title), prose(each.hint)) for name, each in sorted(CHECK_CODES.items())]
     return "\n".join(
         (
             PROBLEMS,
             "## Reasons of requests\n\n" + table(headers, reasons) + "\n",
+            "## Findings of checks\n\n" + table(headers, checks) + "\n",
             "## Objects, partners and gateways\n\n" + table(headers, _rows(held)) + "\n",
             "## Records that discovery refuses, and sources that cannot see\n\n"
             + table(("code", "what is told"), ((name, told) for name, told, _ in _rows(records)))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from control_plane.admin.codes import CODES
-from control_plane.model.check import Finding, Level
+from control_plane.model.check import CheckFinding, Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +107,18 @@ CHECK_CODES: dict[str, CheckCode] = {
 }
 
 
-def finding(subject: str, level: Level, code: str, detail: str) -> Finding:
+def finding(subject: str, level: Level, code: str, detail: str) -> CheckFinding:
     """A finding with the hint of its code; other codes are those of the API and of peering."""
     known = CHECK_CODES.get(code)
     hint = known.hint if known else CODES[code].hint if code in CODES else ""
-    return Finding(subject, level, detail, code, hint)
+    return CheckFinding(subject, level, detail, code, hint)
 
 
-def fine(subject: str, detail: str) -> Finding:
+def fine(subject: str, detail: str) -> CheckFinding:
     """Looked at, and nothing is wrong."""
-    return Finding(subject, Level.OK, detail)
+    return CheckFinding(subject, Level.OK, detail)
 
 
-def skipped(subject: str, detail: str) -> Finding:
+def skipped(subject: str, detail: str) -> CheckFinding:
     """Not looked at, and why."""
-    return Finding(subject, Level.SKIPPED, detail)
+    return CheckFinding(subject, Level.SKIPPED, detail)

@@ -8,7 +8,7 @@ from control_plane.admin.gateways import WORDS, by_gateway
 from control_plane.admin.listing import every
 from control_plane.admin.operation import Call
 from control_plane.model.change import Kind
-from control_plane.model.check import Finding, Level
+from control_plane.model.check import CheckFinding, Level
 from control_plane.model.problem import Problem
 from control_plane.ports.deliveries import GatewayState
 from control_plane.ports.errors import UnavailableError
@@ -19,7 +19,7 @@ SLOW = timedelta(seconds=2)  # by which clocks may differ
 WRONG = timedelta(seconds=60)
 
 
-async def database(call: Call) -> list[Finding]:
+async def database(call: Call) -> list[CheckFinding]:
     """Whether it answers, and whether the control plane has read it."""
     deps = call.deps
     found = [
@@ -38,7 +38,7 @@ async def database(call: Call) -> list[Finding]:
     return [*found, fine("PostgreSQL", said)]
 
 
-async def time(call: Call) -> list[Finding]:
+async def time(call: Call) -> list[CheckFinding]:
     """Whether our clock shows what the database's shows."""
     if call.deps.look is None:
         return [skipped("database", "there is no clock to compare with")]
@@ -46,7 +46,7 @@ async def time(call: Call) -> list[Finding]:
     return [clock("database", (facts.now - call.deps.now()).total_seconds())]
 
 
-def clock(subject: str, seconds: float) -> Finding:
+def clock(subject: str, seconds: float) -> CheckFinding:
     """A clock that is ``seconds`` ahead of ours."""
     way = "ahead of" if seconds > 0 else "behind"
     if abs(seconds) <= SLOW.total_seconds():
@@ -64,7 +64,7 @@ async def states_of(call: Call) -> list[GatewayState]:
     return [known[gateway] for gateway in sorted(known)]
 
 
-async def gateways(call: Call) -> list[Finding]:
+async def gateways(call: Call) -> list[CheckFinding]:
     """Whether ours are connected."""
     states = await states_of(call)
     if not states:
@@ -82,22 +82,22 @@ async def gateways(call: Call) -> list[Finding]:
     ]
 
 
-async def configuration(call: Call) -> list[Finding]:
+async def configuration(call: Call) -> list[CheckFinding]:
     """What Envoy took of what was sent, and what could not be sent at all."""
     found = [one for state in await states_of(call) if state.connected for one in _deliveries(state)]
     return [*found, *problems(call.deps.overview.problems)]
 
 
-def problems(known: Iterable[Problem]) -> list[Finding]:
+def problems(known: Iterable[Problem]) -> list[CheckFinding]:
     """Problems of objects as findings; the first ones."""
     told = list(known)
-    found = [Finding(one.subject, Level.PROBLEM, one.detail, one.code, one.hint) for one in told[:MOST]]
+    found = [CheckFinding(one.subject, Level.PROBLEM, one.detail, one.code, one.hint) for one in told[:MOST]]
     if len(told) > MOST:
         found.append(skipped("objects", f"{len(told) - MOST} problems more: proxenia status"))
     return found
 
 
-def _deliveries(state: GatewayState) -> list[Finding]:
+def _deliveries(state: GatewayState) -> list[CheckFinding]:
     refused = [
         finding(
             f"{state.gateway} {WORDS.get(delivery.type_url, delivery.type_url)} {refusal.name}",
@@ -118,7 +118,7 @@ def _deliveries(state: GatewayState) -> list[Finding]:
     return [fine(state.gateway, text)]
 
 
-async def certificates(call: Call) -> list[Finding]:
+async def certificates(call: Call) -> list[CheckFinding]:
     """Everything with a date."""
     items = await call.deps.expiries.all()
     urgent = [item for item in items if item.severity != "ok"]
@@ -134,7 +134,7 @@ async def certificates(call: Call) -> list[Finding]:
     return found
 
 
-async def sources(call: Call) -> list[Finding]:
+async def sources(call: Call) -> list[CheckFinding]:
     """How the sources of discovery fare."""
     parts = call.deps.discovery
     if parts is None:
@@ -151,6 +151,6 @@ async def sources(call: Call) -> list[Finding]:
         else:
             found.append(fine(name, f"sees {state.findings.nodes} nodes"))
     conflicts = [
-        Finding(one.subject, Level.WARNING, one.detail, one.code, one.hint) for one in parts.conflicts()
+        CheckFinding(one.subject, Level.WARNING, one.detail, one.code, one.hint) for one in parts.conflicts()
     ]
     return [*found, *conflicts[:MOST]] or [skipped("sources", "none is configured")]

@@ -12,7 +12,7 @@ from control_plane.admin.spoken import read_nodes
 from control_plane.admin.stored import value_of
 from control_plane.model.agreement import Agreement, AgreementState
 from control_plane.model.change import Kind
-from control_plane.model.check import Finding, Level, Said
+from control_plane.model.check import CheckFinding, Level, Said
 from control_plane.model.identity import TrustDomain
 from control_plane.model.node import NodeStatus
 from control_plane.model.peering import BundleState, PartnerView
@@ -24,11 +24,11 @@ RESOLVE_WITHIN = 2.0  # seconds
 _NOT_HEARD = Said(Level.SKIPPED, "not heard")
 
 
-async def partners(call: Call) -> list[Finding]:
+async def partners(call: Call) -> list[CheckFinding]:
     """Every partner that there is an agreement with."""
     views = {view.organisation: view for view in await _views(call)}
     bundles = await _bundles(call)
-    found: list[Finding] = []
+    found: list[CheckFinding] = []
     async for stored in every(call.deps.objects, Kind.AGREEMENT):
         agreement = value_of(stored, Agreement)
         if len(found) >= MOST_PARTNERS * 5:
@@ -37,7 +37,7 @@ async def partners(call: Call) -> list[Finding]:
     return found or [skipped("partners", "there is no agreement yet")]
 
 
-async def dns(call: Call) -> list[Finding]:
+async def dns(call: Call) -> list[CheckFinding]:
     """Whether the names of partners' control planes have addresses."""
     names = sorted({one.host for view in await _views(call) for one in view.addresses if _is_name(one.host)})
     if not names:
@@ -49,7 +49,7 @@ def _is_name(host: str) -> bool:
     return ":" not in host and not host.rpartition(".")[2].isdecimal()
 
 
-async def _resolved(name: str) -> Finding:
+async def _resolved(name: str) -> CheckFinding:
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(RESOLVE_WITHIN):
@@ -72,7 +72,7 @@ async def _bundles(call: Call) -> Mapping[str, BundleState]:
 
 async def _partner(
     call: Call, agreement: Agreement, view: PartnerView | None, bundles: Mapping[str, BundleState]
-) -> list[Finding]:
+) -> list[CheckFinding]:
     name = agreement.organisation
     found = [_trust(agreement, view)]
     if agreement.state in {AgreementState.UNTRUSTED, AgreementState.REVOKED}:
@@ -88,7 +88,7 @@ async def _partner(
     return found
 
 
-def _trust(agreement: Agreement, view: PartnerView | None) -> Finding:
+def _trust(agreement: Agreement, view: PartnerView | None) -> CheckFinding:
     subject, theirs = f"{agreement.organisation} trust", _their_trust(view)
     match agreement.state:
         case AgreementState.PENDING:
@@ -100,7 +100,7 @@ def _trust(agreement: Agreement, view: PartnerView | None) -> Finding:
         case _:
             return skipped(subject, f"we have them as {agreement.state}")
     hint = found.hint or (finding(subject, theirs.level, theirs.code, "").hint if theirs else "")
-    return Finding(found.subject, found.level, found.detail, found.code, hint, theirs)
+    return CheckFinding(found.subject, found.level, found.detail, found.code, hint, theirs)
 
 
 def _their_trust(view: PartnerView | None) -> Said | None:
@@ -117,7 +117,7 @@ def _their_trust(view: PartnerView | None) -> Said | None:
     return Said(Level.PROBLEM, view.summary, "no_trust")
 
 
-def _heard(name: str, view: PartnerView) -> Finding:
+def _heard(name: str, view: PartnerView) -> CheckFinding:
     """Ours is whether we hear them, theirs whether they take what we send."""
     subject = f"{name} control plane"
     ours = (
@@ -130,28 +130,28 @@ def _heard(name: str, view: PartnerView) -> Finding:
         code = "unreachable" if code == "unavailable" else code
         theirs = Said(Level.PROBLEM, f"they do not take our heartbeat: {detail}", code)
         hint = ours.hint or finding(subject, Level.PROBLEM, code, "").hint
-        return Finding(subject, ours.level, ours.detail, ours.code, hint, theirs)
+        return CheckFinding(subject, ours.level, ours.detail, ours.code, hint, theirs)
     took = Said(Level.OK, f"took ours {_moment(view.sent_at)}") if view.sent_at else _NOT_HEARD
-    return Finding(subject, ours.level, ours.detail, ours.code, ours.hint, took)
+    return CheckFinding(subject, ours.level, ours.detail, ours.code, ours.hint, took)
 
 
 def _moment(at: datetime | None) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else "never"
 
 
-def _bundle(name: str, state: BundleState) -> Finding:
+def _bundle(name: str, state: BundleState) -> CheckFinding:
     subject = f"{name} anchors"
     if state.held:
         return finding(subject, Level.WARNING, "bundle_waits", "fetched anchors wait for an approval")
     return finding(subject, Level.WARNING, "bundle_fails", f"{state.code}: {state.detail}")
 
 
-async def _nodes(call: Call, name: TrustDomain, view: PartnerView | None) -> Finding:
+async def _nodes(call: Call, name: TrustDomain, view: PartnerView | None) -> CheckFinding:
     """Ours is what we see of their nodes, theirs what they see of our gateways."""
     subject = f"{name} nodes"
     query = OrganisationQuery(organisation=name, limit=MOST_NODES)
     spoken, more = await read_nodes(call.deps.objects, query)
-    bad: list[Finding] = []
+    bad: list[CheckFinding] = []
     for one in spoken:
         refused = call.deps.overview.admission(one.key)
         if refused is not None:
@@ -165,11 +165,11 @@ async def _nodes(call: Call, name: TrustDomain, view: PartnerView | None) -> Fin
     theirs = _remarks(view)
     if not bad:
         hint = finding(subject, theirs.level, theirs.code, "").hint if theirs and theirs.code else ""
-        return Finding(subject, Level.OK, f"{count}, none with trouble", "", hint, theirs)
+        return CheckFinding(subject, Level.OK, f"{count}, none with trouble", "", hint, theirs)
     bad.sort(key=lambda one: one.level is not Level.PROBLEM)
     worst = bad[0]
     detail = f"{len(bad)} of {count}: " + "; ".join(one.detail for one in bad[:3])
-    return Finding(subject, worst.level, detail, worst.code, worst.hint, theirs)
+    return CheckFinding(subject, worst.level, detail, worst.code, worst.hint, theirs)
 
 
 def _remarks(view: PartnerView | None) -> Said | None:

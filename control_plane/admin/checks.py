@@ -13,14 +13,14 @@ from control_plane.admin.problems import ApiError
 from control_plane.admin.stored import value_of
 from control_plane.admin.tokens import Role
 from control_plane.model.change import Kind
-from control_plane.model.check import Finding, Group, Level, group_of, report_of
+from control_plane.model.check import CheckFinding, CheckGroup, Level, group_of, report_of
 from control_plane.model.gateway import Gateway
 from control_plane.model.isolation import IsolationChecked
 from control_plane.ports.errors import UnavailableError
 
 CHECK = f"{API}/federation/check"
 CHECK_DEADLINE = 20.0  # seconds
-GROUPS: tuple[tuple[str, Callable[[Call], Awaitable[list[Finding]]]], ...] = (
+GROUPS: tuple[tuple[str, Callable[[Call], Awaitable[list[CheckFinding]]]], ...] = (
     ("database", check_own.database),
     ("gateways", check_own.gateways),
     ("ads", check_own.configuration),
@@ -43,7 +43,7 @@ class Checked:
     organisation: str
     version: str
     at: datetime
-    groups: tuple[Group, ...]
+    groups: tuple[CheckGroup, ...]
 
 
 async def check_everything(call: Call) -> Checked:
@@ -59,7 +59,7 @@ async def check_everything(call: Call) -> Checked:
     )
 
 
-async def _looked(call: Call, look: Callable[[Call], Awaitable[list[Finding]]]) -> list[Finding]:
+async def _looked(call: Call, look: Callable[[Call], Awaitable[list[CheckFinding]]]) -> list[CheckFinding]:
     try:
         return await look(call)
     except UnavailableError as error:

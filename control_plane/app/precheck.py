@@ -17,7 +17,7 @@ from control_plane.admin.check_codes import finding, fine, skipped
 from control_plane.app.settings import Settings, SettingsError, load, parse_listen
 from control_plane.gateway.config import AgentError
 from control_plane.gateway.envoy_binary import envoy_version, find_envoy
-from control_plane.model.check import Finding, Level, group_of, report_of
+from control_plane.model.check import CheckFinding, Level, group_of, report_of
 from control_plane.model.problem import InvalidValueError
 from control_plane.ports.errors import UnavailableError
 from control_plane.store import binaries
@@ -36,7 +36,7 @@ _PORTS = ("xds_listen", "admin_listen", "peering_listen", "ingress_listen", "egr
 def document(state_dir: Path | None) -> dict[str, Any]:
     """The report as the control plane's is."""
     settings, found = _settings(state_dir)
-    looks: dict[str, Callable[[Settings], list[Finding]]] = {
+    looks: dict[str, Callable[[Settings], list[CheckFinding]]] = {
         "python": _python,
         "envoy": _envoy,
         "database": _database,
@@ -53,7 +53,7 @@ def document(state_dir: Path | None) -> dict[str, Any]:
     return {"organisation": name, "version": __version__, **asdict(report)}
 
 
-def _settings(state_dir: Path | None) -> tuple[Settings | None, list[Finding]]:
+def _settings(state_dir: Path | None) -> tuple[Settings | None, list[CheckFinding]]:
     """As a start would read them; whose they are may be said later."""
     given: dict[str, object] = {"state_dir": state_dir}
     try:
@@ -66,14 +66,14 @@ def _settings(state_dir: Path | None) -> tuple[Settings | None, list[Finding]]:
         return settings, [skipped("settings", f"{first.lines[0]}; all others can be used")]
 
 
-def _python(_: Settings) -> list[Finding]:
+def _python(_: Settings) -> list[CheckFinding]:
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info[:2] < OLDEST:
         return [finding("python", Level.PROBLEM, "python_old", f"expected 3.11 or newer, got {version}")]
     return [fine("python", version)]
 
 
-def _envoy(settings: Settings) -> list[Finding]:
+def _envoy(settings: Settings) -> list[CheckFinding]:
     try:
         path = find_envoy(Path(settings.envoy) if settings.envoy else None)
         version = asyncio.run(envoy_version(path))
@@ -82,7 +82,7 @@ def _envoy(settings: Settings) -> list[Finding]:
     return [fine("envoy", f"{version} at {path}")]
 
 
-def _database(settings: Settings) -> list[Finding]:
+def _database(settings: Settings) -> list[CheckFinding]:
     try:
         if settings.database_url:
             asyncio.run(_asked(settings.database_url))
@@ -100,14 +100,14 @@ async def _asked(url: str) -> None:
         await pool.check()
 
 
-def _ports(settings: Settings) -> list[Finding]:
+def _ports(settings: Settings) -> list[CheckFinding]:
     return [
         _port(name, str(text)) if (text := getattr(settings, name)) else skipped(name, "not set")
         for name in _PORTS
     ]
 
 
-def _port(name: str, text: str) -> Finding:
+def _port(name: str, text: str) -> CheckFinding:
     try:
         endpoint = parse_listen(text)
         family = socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
@@ -120,7 +120,7 @@ def _port(name: str, text: str) -> Finding:
     return fine(name, f"{text} is free")
 
 
-def _disk(settings: Settings) -> list[Finding]:
+def _disk(settings: Settings) -> list[CheckFinding]:
     directory = settings.state_dir
     while not directory.exists():
         directory = directory.parent
@@ -136,7 +136,7 @@ def _disk(settings: Settings) -> list[Finding]:
     return [fine(str(settings.state_dir), text)]
 
 
-def _time(_: Settings) -> list[Finding]:
+def _time(_: Settings) -> list[CheckFinding]:
     """What the kernel says of its clock; where it says nothing, that is no fault."""
     try:
         state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX))
@@ -147,7 +147,7 @@ def _time(_: Settings) -> list[Finding]:
     return [fine("clock", "is kept right") if state >= 0 else skipped("clock", "the kernel does not say")]
 
 
-def _dns(settings: Settings) -> list[Finding]:
+def _dns(settings: Settings) -> list[CheckFinding]:
     """Whether the name that partners are told has an address here."""
     host = settings.peering_address.rpartition(":")[0]
     if not host or host.startswith("[") or host.rpartition(".")[2].isdecimal():

@@ -37,7 +37,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckFinding:
     """One thing that was looked at. ``code`` is empty when nothing is wrong; ``hint`` is the next step.
 
     ``theirs`` is what a partner's control plane says of the same, when there is one to say something.
@@ -57,12 +57,12 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class CheckGroup:
     """Findings about one part."""
 
     name: str
     level: Level
-    findings: tuple[Finding, ...]
+    findings: tuple[CheckFinding, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +71,15 @@ class Report:
 
     verdict: Level
     summary: str
-    groups: tuple[Group, ...]
+    groups: tuple[CheckGroup, ...]
 
 
-def group_of(name: str, findings: Sequence[Finding]) -> Group:
+def group_of(name: str, findings: Sequence[CheckFinding]) -> CheckGroup:
     """A group as bad as its worst finding."""
-    return Group(name, worst(finding.whole for finding in findings), tuple(findings))
+    return CheckGroup(name, worst(finding.whole for finding in findings), tuple(findings))
 
 
-def report_of(groups: Sequence[Group]) -> Report:
+def report_of(groups: Sequence[CheckGroup]) -> Report:
     """All groups with the first line that says what is wrong, the worst first."""
     found = [(group, finding) for group in groups for finding in group.findings]
     bad = [one for level in (Level.PROBLEM, Level.WARNING) for one in found if one[1].whole is level]
@@ -93,7 +93,7 @@ def report_of(groups: Sequence[Group]) -> Report:
     return Report(verdict=verdict, summary="; ".join(named), groups=tuple(groups))
 
 
-def _named(group: Group, finding: Finding) -> str:
+def _named(group: CheckGroup, finding: CheckFinding) -> str:
     said = finding.theirs
     if said is not None and said.level is finding.whole and finding.level is not finding.whole:
         return f"{group.name}: {finding.subject}: they say {said.code}"

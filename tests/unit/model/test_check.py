@@ -1,17 +1,17 @@
 """A report is as bad as its worst finding, of either side, and its first line names the cause."""
 
-from control_plane.model.check import Finding, Level, Said, group_of, report_of, worst
+from control_plane.model.check import CheckFinding, Level, Said, group_of, report_of, worst
 
-FINE = Finding("a", Level.OK, "fine")
-BAD = Finding("b", Level.PROBLEM, "bad", "broken")
-MEH = Finding("c", Level.WARNING, "so so", "ends")
+FINE = CheckFinding("a", Level.OK, "fine")
+BAD = CheckFinding("b", Level.PROBLEM, "bad", "broken")
+MEH = CheckFinding("c", Level.WARNING, "so so", "ends")
 
 
 def test_what_was_not_looked_at_is_not_counted() -> None:
     assert worst([Level.SKIPPED, Level.OK]) is Level.OK
     assert worst([Level.SKIPPED, Level.SKIPPED]) is Level.SKIPPED
     assert worst([]) is Level.OK
-    assert report_of([group_of("x", [Finding("s", Level.SKIPPED, "")])]).verdict is Level.OK
+    assert report_of([group_of("x", [CheckFinding("s", Level.SKIPPED, "")])]).verdict is Level.OK
 
 
 def test_the_worst_is_named_first() -> None:
@@ -22,7 +22,7 @@ def test_the_worst_is_named_first() -> None:
 
 
 def test_what_a_partner_says_counts_as_much() -> None:
-    told = Finding("p", Level.OK, "fine", theirs=Said(Level.PROBLEM, "they see nothing", "node_offline"))
+    told = CheckFinding("p", Level.OK, "fine", theirs=Said(Level.PROBLEM, "they see nothing", "node_offline"))
 
     report = report_of([group_of("partners", [told])])
 
