@@ -47,7 +47,10 @@ class FitnessWatch:
     ) -> "FitnessWatch":
         """With the partners' heartbeats, where there are any."""
         views = partnership.parts.views if partnership else None
-        return cls(database.audit, federator, tuning, views=views)
+        watch = cls(database.audit, federator, tuning, views=views)
+        if partnership:
+            partnership.remarks.look(watch.observations, admission=federator.admission)
+        return watch
 
     async def run(self) -> None:
         """Read what happened before, then look every second, until cancelled."""

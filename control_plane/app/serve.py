@@ -24,12 +24,12 @@ from control_plane.app.fitness import FitnessWatch
 from control_plane.app.own_trust import credentials, follow_files, open_authority, rotating, utc_now, watch
 from control_plane.app.partnership import Partnership
 from control_plane.app.settings import Settings, SettingsError, parse_listen
+from control_plane.app.tuning import tuning_of
 from control_plane.app.up import prepare_state
 from control_plane.app.validation import trial_of
 from control_plane.audit.cuts import REPORT, Cuts
 from control_plane.audit.receive import SHIP, Receiver
 from control_plane.audit.verifying import Verifier
-from control_plane.model.tuning import Tuning
 from control_plane.ports.caller import Caller
 from control_plane.ports.certificates import OwnAuthority
 from control_plane.ports.errors import UnavailableError
@@ -86,8 +86,6 @@ class Parts:
         anchors = rotating(settings, authority, database, tuning=tuning)
         discovery = Discovery.of(settings, database, federator, now=utc_now)
         fitness = FitnessWatch.of(database, federator, tuning, partnership)
-        if partnership:
-            partnership.remarks.overview, partnership.remarks.fitness = loop, fitness.observations
         audit_log = AuditLogParts.of(settings, database, authority)
         core = (settings, database, authority, board, federator, loop)
         return cls(
@@ -190,22 +188,6 @@ class Parts:
                 own=self.settings.trust_domain, overlay=self.loop.overlay, busy=asyncio.Lock()
             ),
         )
-
-
-def tuning_of(settings: Settings) -> Tuning:
-    """The settings that end up in Envoy's configuration."""
-    return Tuning(
-        circuit_failures=settings.circuit_failures,
-        circuit_open=settings.circuit_open_seconds,
-        circuit_open_max=max(settings.circuit_open_seconds * 10, 300.0),
-        max_connection_duration=settings.connection_seconds,
-        zone=settings.zone,
-        on_demand=settings.on_demand,
-        check_interval=settings.check_seconds,
-        burst=settings.rate_limit_burst,
-        limits_enforced=settings.rate_limits == "enforced",
-        query_strings=settings.audit_query == "hash",
-    )
 
 
 async def run(settings: Settings) -> int:
