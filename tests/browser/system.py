@@ -107,14 +107,17 @@ class System:
 
     async def call(self) -> int:
         """The status of one request of Novgorod's application."""
+        return (await self.request())[0]
+
+    async def request(self) -> tuple[int, str]:
+        """The status of one request of Novgorod's application, and what it got."""
         url = f"http://127.0.0.1:{self.novgorod.organisation.sites[0].egress}/"
         headers = {"host": f"{RESOURCE}.{self.luebeck.name}"}
         try:
             async with self.applications.get(url, headers=headers) as answer:
-                await answer.read()
-                return answer.status
+                return answer.status, await answer.text()
         except aiohttp.ClientError:
-            return 0  # its listener is just being made
+            return 0, ""  # its listener is just being made
 
     async def passes(self) -> bool:
         """Whether a request does."""

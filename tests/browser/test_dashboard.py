@@ -57,7 +57,7 @@ async def test_a_partner_is_revoked_after_a_preview_and_the_measured_time_is_sho
     page = await side.at("organisations")
     await page.get_by_role("link", name="luebeck.example").click()
     await page.get_by_role("link", name="Revoke…").click()
-    await expect(page.locator(".warning")).to_contain_text("all of its nodes (2)")
+    await expect(page.locator("section.warning")).to_contain_text("all of its nodes (2)")
 
     await page.get_by_label("Reason").fill("<b>gone</b>")
     await page.get_by_role("button", name="Revoke").click()
