@@ -8,9 +8,16 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
+from control_plane.admin.dashboard.offers_page import strength
 from control_plane.admin.dashboard.routes_page import question
 from control_plane.admin.tokens import Role
+from control_plane.admin.views import GrantView
 from control_plane.model.audit import AuditEvent, EventType
+from control_plane.model.conditions import Conditions, Window
+from control_plane.model.delivery import Delivery, Difference, Progress, Refusal
+from control_plane.model.grant import Capability
+from control_plane.model.xds import CLUSTER, LISTENER
+from control_plane.ports.deliveries import GatewayState
 from tests.unit.admin.browsing import Browser, trusted
 from tests.unit.admin.world import OWN, PARTNER, World, certificate, grant, node, own_resource, resource
 
@@ -164,3 +171,77 @@ def circuit_event(kind: EventType, at: datetime, address: str) -> AuditEvent:
         reason="consecutive_5xx",
         metadata={"upstream_url": address},
     )
+
+
+def granted(name: str, resource_name: str = "stockfish", **changes: object) -> GrantView:
+    facts: dict[str, object] = {
+        "id": name,
+        "resource": resource_name,
+        "subject": PARTNER,
+        "capabilities": (),
+        "enabled": True,
+        "shadow": False,
+        "conditions": Conditions(),
+        "approved_by": "",
+        "created_at": datetime.now(UTC),
+        "updated_at": datetime.now(UTC),
+        "revision": 1,
+    }
+    return GrantView(**(facts | changes))  # type: ignore[arg-type]  # facts of a test
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({}, "allowed"),
+        ({"subject": f"spiffe://{PARTNER}/gateway/lb-1"}, "part"),
+        ({"capabilities": (Capability(("GET",)),)}, "part"),
+        ({"conditions": Conditions(weekly=(Window(),))}, "part"),
+        ({"conditions": Conditions(approval="t-1")}, "waiting"),
+        ({"conditions": Conditions(approval="t-1"), "approved_by": "ada"}, "part"),
+        ({"shadow": True}, "shadow"),
+        ({"enabled": False, "shadow": True}, "off"),
+    ],
+)
+def test_a_grant_lets_through_what_its_word_says(changes: dict[str, object], word: str) -> None:
+    assert strength(granted("g", **changes)) == word
+
+
+async def test_the_matrix_shows_the_strongest_grant_of_each_organisation(
+    world: World, browser: Browser
+) -> None:
+    await world.call("POST", "/api/v1/federation/resources", own_resource())
+    await world.call("POST", "/api/v1/federation/grants", grant("shadow", shadow=True))
+    await world.call("POST", "/api/v1/federation/grants", grant("all"))
+    await world.call("POST", "/api/v1/federation/grants", grant("other", subject="visby.example"))
+
+    text = await browser.page("resources")
+
+    matrix = text[text.index('<table class="matrix">') : text.index("</table>")]
+    assert re.findall(r"<th scope=\"col\">.*?name=([a-z.]+)\"", matrix) == [PARTNER, "visby.example"]
+    assert matrix.count("</i>may</span>") == 2
+    assert "2 grants" in matrix
+    assert "What shadow grants would do" in text
+
+
+async def test_deliveries_are_a_matrix_and_refusals_are_in_envoys_words(
+    world: World, browser: Browser
+) -> None:
+    refusal = Refusal("egress", "v1", "Proto constraint <validation> failed", 0.0)
+    deliveries = (Delivery(CLUSTER, 3, 1, 2), Delivery(LISTENER, 2, 0, 1, (refusal,)))
+    await world.deliveries.save([GatewayState("gw-1", True, deliveries, "a", datetime.now(UTC))])  # noqa: FBT003 - it is connected
+    world.streams.of["gw-1"] = (
+        Difference(LISTENER, "egress", "v1", Progress.REFUSED, "Proto constraint"),
+        Difference(LISTENER, "ingress", "v2", Progress.ACKNOWLEDGED),
+    )
+
+    text = await browser.page("gateways?gateway=gw-1")
+    everything = await browser.page("gateways?gateway=gw-1&all=yes")
+    elsewhere = await browser.page("gateways?gateway=gw-2")
+
+    assert "on the way" in text
+    assert "2/3" in text
+    assert "Proto constraint &lt;validation&gt; failed" in text
+    assert "<code>ingress</code>" not in text
+    assert "<code>ingress</code>" in everything
+    assert "not connected to this control plane" in elsewhere
