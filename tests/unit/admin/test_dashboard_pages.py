@@ -16,6 +16,7 @@ from control_plane.model.audit import AuditEvent, EventType
 from control_plane.model.conditions import Conditions, Window
 from control_plane.model.delivery import Delivery, Difference, Progress, Refusal
 from control_plane.model.grant import Capability
+from control_plane.model.identity import ObjectId
 from control_plane.model.xds import CLUSTER, LISTENER
 from control_plane.ports.deliveries import GatewayState
 from tests.unit.admin.browsing import Browser, trusted
@@ -173,10 +174,10 @@ def circuit_event(kind: EventType, at: datetime, address: str) -> AuditEvent:
     )
 
 
-def granted(name: str, resource_name: str = "stockfish", **changes: object) -> GrantView:
+def granted(changes: dict[str, object]) -> GrantView:
     facts: dict[str, object] = {
-        "id": name,
-        "resource": resource_name,
+        "id": "uses",
+        "resource": "stockfish",
         "subject": PARTNER,
         "capabilities": (),
         "enabled": True,
@@ -197,14 +198,14 @@ def granted(name: str, resource_name: str = "stockfish", **changes: object) -> G
         ({"subject": f"spiffe://{PARTNER}/gateway/lb-1"}, "part"),
         ({"capabilities": (Capability(("GET",)),)}, "part"),
         ({"conditions": Conditions(weekly=(Window(),))}, "part"),
-        ({"conditions": Conditions(approval="t-1")}, "waiting"),
-        ({"conditions": Conditions(approval="t-1"), "approved_by": "ada"}, "part"),
+        ({"conditions": Conditions(approval=ObjectId("t-1"))}, "waiting"),
+        ({"conditions": Conditions(approval=ObjectId("t-1")), "approved_by": "ada"}, "part"),
         ({"shadow": True}, "shadow"),
         ({"enabled": False, "shadow": True}, "off"),
     ],
 )
 def test_a_grant_lets_through_what_its_word_says(changes: dict[str, object], word: str) -> None:
-    assert strength(granted("g", **changes)) == word
+    assert strength(granted(changes)) == word
 
 
 async def test_the_matrix_shows_the_strongest_grant_of_each_organisation(
