@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+import os
 import shutil
-import statistics
 import tempfile
 import time
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.integration.translate.parties import parties
 
 CONNECTIONS = 8
 PIPELINED = 16  # requests that are on their way at once on each connection
-SECONDS = 1.5
+SECONDS = 1.0
 REQUEST = b"GET /load HTTP/1.1\r\nhost: orders.server.example\r\n\r\n"
 ANSWER = b"HTTP/1.1 200"
 _HCM = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -79,33 +80,67 @@ async def _one(port: int, until: float) -> int:
     return answered
 
 
-async def load(port: int, seconds: float) -> float:
-    """Requests a second that were answered."""
-    began = time.perf_counter()
-    answered = await asyncio.gather(*(_one(port, began + seconds) for _ in range(CONNECTIONS)))
-    return sum(answered) / (time.perf_counter() - began)
+@dataclass(slots=True)
+class Cost:
+    """What one pair of gateways did: requests answered, in which time, with how much of the processor."""
+
+    requests: int = 0
+    seconds: float = 0.0
+    cpu: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return self.requests / self.seconds
+
+    @property
+    def each(self) -> float:
+        """Microseconds of both Envoys' CPU time for a request."""
+        return self.cpu / self.requests * 1e6
 
 
-async def cost_of_logging(rounds: int) -> tuple[float, float]:
-    """Requests a second with and without logs: medians of turns that alternate."""
-    found: tuple[list[float], list[float]] = ([], [])
+@dataclass(frozen=True, slots=True)
+class Gateways:
+    """A caller's and a server's Envoy, and what they have cost."""
+
+    caller: Envoy
+    server: Envoy
+    cost: Cost = field(default_factory=Cost)
+
+    def _cpu(self) -> float:
+        ticks = 0
+        for envoy in (self.caller, self.server):
+            words = Path(f"/proc/{envoy.process.pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(words[11]) + int(words[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    async def load(self, seconds: float) -> None:
+        """Send as much as is answered, for so long."""
+        port = self.caller.ports["egress"]
+        began, cpu = time.perf_counter(), self._cpu()
+        answered = await asyncio.gather(*(_one(port, began + seconds) for _ in range(CONNECTIONS)))
+        self.cost.requests += sum(answered)
+        self.cost.seconds += time.perf_counter() - began
+        self.cost.cpu += self._cpu() - cpu
+
+
+async def cost_of_logging(rounds: int) -> tuple[Cost, Cost]:
+    """The cost with and without logs, of turns that alternate: what disturbs one disturbs the other."""
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="px-")))
-        both = await stack.enter_async_context(parties(Tuning()))
+        both = await stack.enter_async_context(parties(Tuning(query_strings=True)))
         (directory / "service").mkdir()
         quick_one = await stack.enter_async_context(running(directory / "service", service()))
         upstream = {both.service.port: quick_one.ports["service"]}
-        ports = []
+        made = []
         for logs in (True, False):
             name = "with" if logs else "without"
             server = await copy_of(stack, both.servers[0], directory / f"{name}-s", upstream, logs=logs)
             moved = {both.servers[0].ports["ingress"]: server.ports["ingress"]}
             caller = await copy_of(stack, both.caller, directory / f"{name}-c", moved, logs=logs)
-            ports.append(caller.ports["egress"])
-        for port in ports:
-            await load(port, 0.5)
+            made.append(Gateways(caller, server))
+            await Gateways(caller, server).load(0.5)
         for turn in range(rounds):
-            order = (0, 1) if turn % 2 == 0 else (1, 0)
-            for which in order:
-                found[which].append(await load(ports[which], SECONDS))
-    return statistics.median(found[0]), statistics.median(found[1])
+            for one in made if turn % 2 == 0 else reversed(made):
+                await one.load(SECONDS)
+    return made[0].cost, made[1].cost

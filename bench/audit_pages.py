@@ -1,16 +1,18 @@
-"""How long a page of the audit takes by each filter: newest rows, far back, and where nothing is found."""
+"""How long a page of the audit takes by each filter, and counting all of it: the statistics of a day."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import perf_counter
 
 from bench.report import Report
 from control_plane.chain.crossing import partner_of
 from control_plane.ports.audit import AuditQuery, AuditStore
+from control_plane.ports.audit_use import AuditStatistics
 from control_plane.store.audit_rows import cursor
 
 PAGE = 100
 MOST_MS = 100.0
+MOST_SECONDS = 1.0  # for the statistics of a million rows
 TIMES = 3
 
 
@@ -37,6 +39,17 @@ async def pages(audit: AuditStore, report: Report, *, halfway: datetime) -> None
         newest = await _best(audit, replace(query, limit=PAGE))
         deep = await _best(audit, replace(query, limit=PAGE, after=cursor(row)))
         report.figure(f"page by {name}", max(newest, deep), unit="ms", at_most=MOST_MS)
+
+
+async def statistics(counts: AuditStatistics, report: Report, *, halfway: datetime, rows: int) -> None:
+    """One figure: everything that happened within twelve hours of ``halfway``."""
+    day, taken = timedelta(hours=12), []
+    for _ in range(TIMES):
+        began = perf_counter()
+        found = await counts.statistics(halfway - day, halfway + day)
+        taken.append(perf_counter() - began)
+    report.figure("statistics: requests counted", found.requests, unit="rows", at_least=rows)
+    report.figure("statistics: time", min(taken), unit="s", at_most=MOST_SECONDS)
 
 
 async def _best(audit: AuditStore, query: AuditQuery) -> float:

@@ -21,7 +21,7 @@ from uuid import UUID
 
 import asyncpg
 
-from bench.audit_pages import pages
+from bench.audit_pages import pages, statistics
 from bench.report import Report, quick, ratio
 from control_plane.model.identity import TrustDomain
 from control_plane.model.reconciliation import Interval, Outcome, Reconciliation
@@ -174,6 +174,7 @@ async def main() -> int:
         report.progress("reading pages")
         halfway = BEGAN + timedelta(milliseconds=ROWS // 2)
         await pages(luebeck.database.audit, report, halfway=halfway)
+        await statistics(luebeck.database.statistics, report, halfway=halfway, rows=ROWS)
 
         expected = await seed(server)
         found = await compare(luebeck, report, "ten differ")

@@ -77,7 +77,10 @@ async def settled(side: Side) -> bool:
     rows = await side.rows()
     await asyncio.sleep(1)
     again = await side.rows()
-    counted = await side.completed()
+    try:
+        counted = await side.completed()
+    except OSError:
+        return False  # a killed Envoy is just being started
     return bool(rows["lines"] == again["lines"] and (side.kills or again["answered"] == counted.all))
 
 
