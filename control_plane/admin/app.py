@@ -37,13 +37,14 @@ from control_plane.admin import (
     rotation,
     status,
     steering,
+    token_list,
 )
 from control_plane.admin.answers import answer_errors
 from control_plane.admin.dashboard import links
 from control_plane.admin.dashboard.serve import Dashboard
 from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.dispatch import access_of, add_routes
-from control_plane.admin.guard import guard
+from control_plane.admin.guard import guard, keeper_of
 from control_plane.admin.openapi import openapi_route
 from control_plane.admin.operation import Route
 
@@ -82,6 +83,7 @@ _ROUTES: tuple[Route, ...] = (
     *reconciliations.ROUTES,
     *audit_heads.ROUTES,
     *links.ROUTES,
+    *token_list.ROUTES,
     *event_stream.ROUTES,
 )
 ROUTES = (*_ROUTES, openapi_route(_ROUTES))
@@ -89,7 +91,7 @@ ROUTES = (*_ROUTES, openapi_route(_ROUTES))
 
 def create_app(deps: Dependencies) -> web.Application:
     """The application; serve it with ``serve_admin``, which sets the limits of its connections."""
-    app = web.Application(middlewares=[answer_errors, guard(access_of(ROUTES), deps.tokens)])
+    app = web.Application(middlewares=[answer_errors, guard(access_of(ROUTES), keeper_of(deps))])
     add_routes(app, ROUTES, deps)
     app.on_shutdown.append(deps.newsroom.close)
     Dashboard(deps, ROUTES).add_to(app)

@@ -44,6 +44,11 @@ REQUEST: dict[str, Code] = {
     "body_too_slow": Code(408, "The body did not arrive in time", "send it faster, or in smaller parts"),
     "already_exists": Code(409, "It exists already", "change the one that exists, or choose another name"),
     "changed_meanwhile": Code(409, "Somebody else changed it at the same time", _READ_AGAIN),
+    "tokens_unusable": Code(
+        409,
+        "The file of tokens cannot be used",
+        "see `detail`; `proxenia token list` on the machine says it too",
+    ),
     "key_in_use": Code(
         409, "The first request with this key is being worked on", "try again in a second, with the same key"
     ),
@@ -91,6 +96,9 @@ REQUEST: dict[str, Code] = {
     "body_too_large": Code(413, "The body is too large", "split it"),
     "bad_content_type": Code(415, "The body is of a type that is not taken here", "set Content-Type"),
     "bad_content_encoding": Code(415, "Compressed bodies are not taken", "send the body as it is"),
+    "too_many_attempts": Code(
+        429, "There were too many failed attempts from this address", "wait as Retry-After says"
+    ),
     "wrong_host": Code(421, "This server does not answer to that name", "use http://127.0.0.1:<port>"),
     "internal_error": Code(500, "Something is wrong inside Proxenia", "see its log, by x-request-id"),
     "unavailable": Code(503, "Something that Proxenia needs does not answer; nothing was changed", _LATER),
@@ -163,6 +171,7 @@ VALUES: dict[str, Code] = {
     "bad_serial": Code(422, "A serial number has the wrong form", "copy it from an audit event"),
     "too_many_revoked": Code(422, "Too much is revoked one by one", "revoke the organisation"),
     "bad_sequence": Code(422, "A sequence number is negative", _VALUE),
+    "bad_token_terms": Code(422, "A token cannot be made so", "see `detail`"),
     "bad_window": Code(422, "A weekly window has the wrong form", _VALUE),
     "bad_time": Code(422, "A time has the wrong form", "give it with its zone, begin before end"),
     "bad_approval": Code(422, "Not the approval that the grant waits for", "see the grant's conditions"),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from control_plane.admin.attempts import Attempts
 from control_plane.admin.dashboard.figures import Figures
 from control_plane.admin.dashboard.sessions import Sessions
 from control_plane.admin.dashboard.towns import Towns
@@ -109,6 +110,7 @@ class Dependencies:
     node_ids: NodeIds = field(default_factory=NodeIds)
     sessions: Sessions = field(default_factory=Sessions)
     works: Works = field(default_factory=Works)
+    attempts: Attempts = field(default_factory=Attempts)
     newsroom: Newsroom = field(default_factory=Newsroom)
     figures: Figures = field(default_factory=Figures)
     towns: Towns = field(default_factory=Towns)

@@ -80,6 +80,7 @@ def _endpoint(route: Route, deps: Dependencies) -> Endpoint:
             if_match=_if_match(request),
             role=caller.role,
             via=via(request),
+            groups=caller.groups,
             last_event_id=request.headers.get(LAST_EVENT_ID, ""),
         )
         key = key_of(request, operation)

@@ -3,13 +3,19 @@
 import pwd
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
+from control_plane.admin.answers import REQUEST_ID
+from control_plane.admin.attempts import Attempts
+from control_plane.admin.dependencies import Dependencies
+from control_plane.admin.ledger import note_refused
+from control_plane.admin.operation import group_of
 from control_plane.admin.problems import ApiError
 from control_plane.admin.tokens import Holder, Role, TokenFile, TokenFileError
 from control_plane.model.identity import shown
@@ -29,12 +35,55 @@ class Access:
 
     def needed(self, request: web.Request) -> Role | None:
         """The role for ``request``; what is not listed needs a token even to learn that it does not exist."""
-        resource = request.match_info.route.resource
-        pattern = resource.canonical if resource is not None else ""
-        return self.roles.get((request.method, pattern), Role.VIEWER)
+        return self.roles.get((request.method, _pattern(request)), Role.VIEWER)
 
 
-def guard(access: Access, tokens: TokenFile) -> Middleware:
+def _pattern(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """Who knows tokens, counts failures, and audits when they become many."""
+
+    tokens: TokenFile
+    attempts: Attempts
+    limited: Callable[[str, str], Awaitable[None]]  # of which request, from where
+
+    async def failed(self, request: web.Request, error: ApiError) -> ApiError:
+        """What a failed attempt is answered with: ``error``, or that there were too many."""
+        source = source_of(request)
+        wait, begins = self.attempts.failed(source)
+        if not wait:
+            return error
+        if begins:
+            await self.limited(request[REQUEST_ID], source)
+        headers = {"Retry-After": str(wait)}
+        return ApiError("too_many_attempts", f"expected a pause of {wait} s after failures", headers=headers)
+
+
+def keeper_of(deps: Dependencies) -> Keeper:
+    """The keeper that audits where all else is audited."""
+
+    async def limited(request_id: str, source: str) -> None:
+        await note_refused(deps, request_id, "authentication.limited", via=f"tcp {source}")
+
+    return Keeper(deps.tokens, deps.attempts, limited)
+
+
+def source_of(request: web.Request) -> str:
+    """The address that a request comes from; IPv6 by its network, since a host has all of one."""
+    peer = request.get_extra_info("peername")
+    if not isinstance(peer, tuple):
+        return "unix"
+    address = ip_address(peer[0].partition("%")[0])
+    if address.version == 4:  # noqa: PLR2004 - of the protocol
+        return str(address)
+    return str(ip_network((int(address) >> 64 << 64, 64)))
+
+
+def guard(access: Access, keeper: Keeper) -> Middleware:
     """Refuse foreign hosts and origins, then whoever has no token or too low a role."""
 
     @web.middleware
@@ -49,7 +98,7 @@ def guard(access: Access, tokens: TokenFile) -> Middleware:
         elif local is not None:
             request[CALLER] = Holder(_user_of(local), Role.ADMIN)
         elif needed is not None:
-            request[CALLER] = _authenticate(request, tokens, needed)
+            request[CALLER] = await _authenticate(request, keeper, needed)
         if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
             raise ApiError("bad_content_encoding", "expected a body that is not compressed")
         return await handler(request)
@@ -101,18 +150,26 @@ def _check_host(request: web.Request) -> None:
         raise ApiError("wrong_host", f"expected a name of this machine's loopback, got {shown(given)}")
 
 
-def _authenticate(request: web.Request, tokens: TokenFile, needed: Role) -> Holder:
+async def _authenticate(request: web.Request, keeper: Keeper, needed: Role) -> Holder:
     scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     challenge = {"WWW-Authenticate": 'Bearer realm="proxenia"'}
     if scheme.lower() != "bearer" or not token:
         raise ApiError("not_authenticated", "expected a bearer token, got none", headers=challenge)
     try:
-        holder = tokens.find(token)
+        holder = keeper.tokens.find(token)
     except TokenFileError as error:
         _log.error("the token file cannot be used, nobody is let in", reason=str(error))
         raise ApiError("not_authenticated", "no token can be checked now", headers=challenge) from error
     if holder is None:
-        raise ApiError("not_authenticated", "the token is not known here", headers=challenge)
+        unknown = ApiError("not_authenticated", "the token is not known here", headers=challenge)
+        raise await keeper.failed(request, unknown)
+    check_permitted(holder, needed, _pattern(request))
+    return Holder(f"token:{holder.name}", holder.role, holder.groups)
+
+
+def check_permitted(holder: Holder, needed: Role, path: str) -> None:
+    """Raise ApiError unless ``holder`` may do what ``path`` does."""
     if not holder.role.covers(needed):
         raise ApiError("not_permitted", f"expected the role {needed}, got {holder.role}")
-    return Holder(f"token:{holder.name}", holder.role)
+    if holder.groups and group_of(path) not in holder.groups:
+        raise ApiError("not_permitted", f"expected a token for {shown(group_of(path))}, got one for others")

@@ -9,18 +9,22 @@ after are the truth.
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+import structlog
 from pydantic import TypeAdapter
 
+from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.operation import Call
 from control_plane.model.audit import AuditEvent, EventType
 from control_plane.model.change import TYPES, Kind, Value
 from control_plane.ports.errors import ConflictError, MissingError, UnavailableError
 from control_plane.ports.objects import Mode, Stored, Write
+
+_log = structlog.get_logger(__name__)
 
 REPORTER = "control-plane"
 EVENTS = uuid5(NAMESPACE_URL, "urn:proxenia:audit")
@@ -71,22 +75,33 @@ async def perform(call: Call, deeds: Sequence[Deed]) -> int:
 
 async def note(call: Call, action: str, resource: str) -> None:
     """Audit what is about to be done that changes no object. Raises UnavailableError: then it must not be."""
-    row_id = f"{call.request_id}/0"
-    event = AuditEvent(
+    event = _said(call.deps, call.request_id, action, via=call.via)
+    await call.deps.audit.append([replace(event, principal=call.actor, resource=resource)])
+
+
+async def note_refused(deps: Dependencies, request_id: str, action: str, *, via: str) -> None:
+    """Audit that strangers were refused; a database that does not answer lets nobody in either."""
+    event = replace(_said(deps, request_id, action, via=via), decision="denied")
+    try:
+        await deps.audit.append([event])
+    except UnavailableError as error:
+        _log.warning("audit_not_said", action=action, reason=str(error))
+
+
+def _said(deps: Dependencies, request_id: str, action: str, *, via: str) -> AuditEvent:
+    row_id = f"{request_id}/0"
+    return AuditEvent(
         event_id=str(uuid5(EVENTS, f"{REPORTER}/{row_id}")),
         reporter=REPORTER,
         row_id=row_id,
-        timestamp=call.deps.now(),
+        timestamp=deps.now(),
         event_type=EventType.OPERATOR_ACTION,
-        correlation_id=call.request_id,
-        principal=call.actor,
-        principal_org=call.deps.own,
-        resource=resource,
+        correlation_id=request_id,
+        principal_org=deps.own,
         action=action,
         decision="allowed",
-        metadata={"from": call.via} if call.via else {},
+        metadata={"from": via} if via else {},
     )
-    await call.deps.audit.append([event])
 
 
 async def _record(call: Call, deeds: Sequence[Deed], *, failure: str = "") -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from control_plane.admin.codes import CODES
-from control_plane.admin.operation import JSON, Call, Nothing, Operation, Reply, Route, route
+from control_plane.admin.operation import JSON, Call, Nothing, Operation, Reply, Route, group_of, route
 from control_plane.admin.problems import MEDIA_TYPE
 
 PATH = "/openapi.json"
@@ -117,7 +117,7 @@ def _operation(operation: Operation[Any], schemas: Schemas) -> Document:
     takes = schemas[key, _IN]
     described: Document = {
         "operationId": _identifier(operation),
-        "tags": [_tag(operation.path)],
+        "tags": [group_of(operation.path)],
         "summary": operation.summary,
         "parameters": [*_path_parameters(operation), *(_query(takes) if operation.takes_query else ())],
         "responses": {
@@ -146,11 +146,6 @@ def _body(operation: Operation[Any], takes: Document) -> Document:
 def _identifier(operation: Operation[Any]) -> str:
     words = re.findall(r"[a-z0-9]+", operation.path.removeprefix("/api/v1"))
     return "_".join([operation.method.lower(), *words])
-
-
-def _tag(path: str) -> str:
-    words = path.removeprefix("/api/v1").strip("/").split("/")
-    return words[1] if words[0] == "federation" and len(words) > 1 else words[0]
 
 
 def _path_parameters(operation: Operation[Any]) -> list[Document]:

@@ -36,6 +36,12 @@ class Line(NamedTuple, Generic[Item]):
     value: Item
 
 
+def group_of(path: str) -> str:
+    """The group of an operation: what it is about, by its path."""
+    words = path.removeprefix(API).strip("/").split("/")
+    return words[1] if words[0] == "federation" and len(words) > 1 else words[0]
+
+
 class Keyed(StrEnum):
     """What an ``Idempotency-Key`` does for a request that changes something."""
 
@@ -87,6 +93,7 @@ class Call:
     if_match: int | None = None
     role: Role = Role.VIEWER  # of the actor
     via: str = ""  # from where
+    groups: frozenset[str] = frozenset()  # that the actor's token is for; none: all
     last_event_id: str = ""  # of a stream that is resumed
 
 

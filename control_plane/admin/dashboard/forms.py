@@ -1,5 +1,7 @@
 """Reading forms, and answering with pages: what every handler of the dashboard shares."""
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
 from control_plane.admin.problems import ApiError
@@ -29,12 +31,13 @@ def see_other(place: str) -> web.Response:
     return web.Response(status=303, headers={"Location": place})
 
 
-def html(text: str, *, status: int = 200) -> web.Response:
-    """A page, which nobody keeps: it may show a token, and is of now."""
+def html(text: str, *, status: int = 200, more: Mapping[str, str] | None = None) -> web.Response:
+    """A page, which nobody keeps: it may show a token, and is of now. ``more`` are other headers."""
     # Not "no-referrer": with it browsers send no origin with forms either, and those would be refused.
     headers = {
         "Content-Security-Policy": POLICY,
         "Referrer-Policy": "same-origin",
         "Cache-Control": "no-store",
+        **(more or {}),
     }
     return web.Response(text=text, status=status, content_type="text/html", charset="utf-8", headers=headers)

@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from control_plane.admin.answers import REQUEST_ID, refusal_of
+from control_plane.admin.codes import code_of
 from control_plane.admin.dashboard.doing import Doing, checked_form
 from control_plane.admin.dashboard.forms import ROOT, html, read_form, see_other
 from control_plane.admin.dashboard.news import News
@@ -21,6 +22,7 @@ from control_plane.admin.dashboard.sessions import Session, Sessions
 from control_plane.admin.dashboard.working import Working
 from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.dispatch import via
+from control_plane.admin.guard import keeper_of
 from control_plane.admin.operation import Call, Route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.tokens import Holder, TokenFileError
@@ -36,6 +38,7 @@ class Dashboard:
 
     def __init__(self, deps: Dependencies, routes: Sequence[Route]) -> None:
         self._deps = deps
+        self._keeper = keeper_of(deps)
         self._doing = Doing(routes, self._call, self._common)
         self._working = Working(deps.works, self._call)
 
@@ -60,7 +63,7 @@ class Dashboard:
     def _signed_in(self, then: Callable[[web.Request, Session], Awaitable[web.StreamResponse]]) -> Handler:
         async def check(request: web.Request) -> web.StreamResponse:
             session = self._sessions.find(request.cookies.get(COOKIE, ""))
-            if session is None:
+            if session is None or not self._stands(session.holder.name):
                 return html(render("login.html", {"fault": "", "own": self._deps.own}), status=401)
             try:
                 return await then(request, session)
@@ -72,6 +75,14 @@ class Dashboard:
                 return html(render("refused.html", values), status=refusal.status)
 
         return check
+
+    def _stands(self, name: str) -> bool:
+        """Whether whoever signed in still may: a token that was revoked, or ended, ends its sessions."""
+        kind, _, token = name.partition(":")
+        try:
+            return kind != "token" or self._deps.tokens.stands(token)
+        except TokenFileError:
+            return False
 
     @property
     def _sessions(self) -> Sessions:
@@ -113,9 +124,11 @@ class Dashboard:
             holder = self._deps.tokens.find(form.get("token", "").strip())
         except TokenFileError:
             holder = None
-        if holder is None:
-            values = {"fault": "that token is not known here", "own": self._deps.own}
-            return html(render("login.html", values), status=401)
+        if holder is None or holder.groups:  # what is for some operations is for programs
+            error = ApiError("not_authenticated", "that token is not known here")
+            refusal = (await self._keeper.failed(request, error)).refusal
+            values, status = {"fault": refusal.detail, "own": self._deps.own}, code_of(refusal.code).status
+            return html(render("login.html", values), status=status, more=refusal.headers)
         identifier = self._sessions.begin(Holder(f"token:{holder.name}", holder.role))
         return _with_cookie(see_other(ROOT), identifier)
 

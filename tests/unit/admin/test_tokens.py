@@ -2,11 +2,25 @@
 
 import json
 import stat
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from control_plane.admin.tokens import Holder, Role, TokenFile, TokenFileError, new_token
+from control_plane.admin.app import ROUTES
+from control_plane.admin.operation import group_of
+from control_plane.admin.tokens import (
+    GROUPS,
+    Holder,
+    NoSuchTokenError,
+    Role,
+    TokenFile,
+    TokenFileError,
+    last_used,
+    new_token,
+    revoke_token,
+    rotate_token,
+)
 
 
 def test_a_token_is_found_by_what_was_shown_once(tmp_path: Path) -> None:
@@ -92,3 +106,83 @@ def test_a_name_is_printable_and_short(tmp_path: Path, name: str) -> None:
 )
 def test_a_role_covers_the_ones_before_it(role: Role, covered: set[Role]) -> None:
     assert {needed for needed in Role if role.covers(needed)} == covered
+
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def test_a_token_that_has_ended_is_unknown(tmp_path: Path) -> None:
+    path, now = tmp_path / "tokens.json", [NOON]
+    token = new_token(path, name="ci", role=Role.VIEWER, expires_at=NOON + timedelta(hours=1))
+    tokens = TokenFile(path, now=lambda: now[0])
+    assert tokens.find(token)
+    assert tokens.stands("ci")
+
+    now[0] += timedelta(hours=1)
+
+    assert tokens.find(token) is None
+    assert not tokens.stands("ci")
+
+
+def test_a_rotated_token_counts_as_long_as_the_overlap(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    old = new_token(path, name="ci", role=Role.VIEWER, groups=("audit",))
+    new = rotate_token(path, "ci", overlap=timedelta(seconds=60))
+    now = [datetime.now(UTC)]
+    tokens = TokenFile(path, now=lambda: now[0])
+    both = [tokens.find(token) for token in (old, new)]
+
+    now[0] += timedelta(seconds=61)
+
+    assert both == [Holder("ci", Role.VIEWER, frozenset({"audit"}))] * 2
+    assert [tokens.find(token) is None for token in (old, new)] == [True, False]
+
+
+def test_without_an_overlap_the_old_token_is_unknown_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    old = new_token(path, name="ci", role=Role.VIEWER)
+    tokens = TokenFile(path)
+    assert tokens.find(old)
+
+    new = rotate_token(path, "ci")
+    assert tokens.find(old) is None
+    assert tokens.find(new)
+
+    revoke_token(path, "ci")
+    assert tokens.find(new) is None
+    with pytest.raises(NoSuchTokenError):
+        revoke_token(path, "ci")
+
+
+def test_when_a_token_was_used_is_written_down_once_a_minute(tmp_path: Path) -> None:
+    path, now = tmp_path / "tokens.json", [NOON]
+    token = new_token(path, name="ci", role=Role.VIEWER)
+    tokens = TokenFile(path, now=lambda: now[0])
+
+    tokens.find(token)
+    early = last_used(path)
+    now[0] += timedelta(seconds=61)
+    tokens.find(token)
+
+    assert (early, tokens.used["ci"], last_used(path)["ci"]) == ({}, now[0], now[0])
+    assert stat.S_IMODE((tmp_path / "tokens-used.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"expires_at": "soon"}, {"expires_at": "2026-01-01"}, {"groups": "audit"}, {"previous": "x"}]
+)
+def test_an_entry_with_terms_that_are_none_makes_the_file_none(
+    tmp_path: Path, wrong: dict[str, object]
+) -> None:
+    path = tmp_path / "tokens.json"
+    token = new_token(path, name="ci", role=Role.VIEWER)
+    path.write_text(json.dumps([json.loads(path.read_text())[0] | wrong]))
+
+    with pytest.raises(TokenFileError):
+        TokenFile(path).find(token)
+
+
+def test_groups_are_those_of_the_operations() -> None:
+    open_to_all = {"healthz", "readyz", "openapi.json", ".well-known", "api"}
+
+    assert {group_of(route.operation.path) for route in ROUTES} - open_to_all == set(GROUPS)
