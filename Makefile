@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 export VENV ?= .venv
 export PYTHON ?=
 BIN = $(VENV)/bin
+# How many processes test at once; what shares a system stays in one of them (tests/conftest.py).
+PROCESSES ?= 2
 # Debian packages that tests need; installed when root. Without them, what needs them says so and is skipped.
 TEST_PACKAGES ?= bind9 avahi-daemon dbus iproute2 prometheus chromium
 
@@ -36,7 +38,7 @@ demo: $(VENV)/.run
 
 test: $(VENV)/.dev
 	@tools/setup packages $(TEST_PACKAGES)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 check: lint types imports shape
 

@@ -2,13 +2,59 @@
 
 Without a decision, asyncio makes a loop for the main thread the first time that the test plugin asks for the
 present one (Python 3.11), and its end is a warning in whatever test happens to run then.
+
+`make test` runs the tests in several processes. What shares a running system stays together in one of them,
+and the long groups begin first; a test marked ``alone`` measures time, and no other process tests meanwhile.
 """
 
 import asyncio
+import fcntl
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 asyncio.set_event_loop(None)
 
 settings.register_profile("proxenia", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("proxenia")
+
+TESTS = Path(__file__).parent
+# Folders whose tests share a running system (or the multicast of this host), the longest first.
+TOGETHER = ("e2e", "integration/discovery", "browser", "integration/admin")
+
+
+def _group(item: pytest.Item) -> str:
+    file = item.path.relative_to(TESTS).as_posix()
+    return next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which tests go to one process, and in which order."""
+    places = {folder: place for place, folder in enumerate(TOGETHER)}
+    items.sort(key=lambda item: places.get(_group(item), len(TOGETHER)))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+@contextmanager
+def _held(lock: Path, how: int) -> Iterator[None]:
+    with lock.open("a") as file:
+        fcntl.flock(file, how)
+        yield
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that is ``alone`` waits for those that run; the next ones wait for it. No time-out counts it."""
+    cache = item.config.cache
+    if cache is None or not hasattr(item.config, "workerinput"):
+        return (yield)
+    locks = cache.mkdir("alone")
+    how = fcntl.LOCK_SH if item.get_closest_marker("alone") is None else fcntl.LOCK_EX
+    with ExitStack() as stack:
+        with _held(locks / "door", fcntl.LOCK_EX):
+            stack.enter_context(_held(locks / "room", how))
+        return (yield)

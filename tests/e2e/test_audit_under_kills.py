@@ -26,7 +26,7 @@ PAUSE = 2.0  # seconds between kills, at most
 LAST = 0.1  # seconds; what a killed Envoy answered in its last ones may be missing
 PARTS = ("envoy", "gateway", "control-plane", "postgres")
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240 + 12 * KILLS)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(240 + 12 * KILLS)]
 
 
 async def test_every_answered_request_is_a_row_whatever_is_killed() -> None:

@@ -16,7 +16,12 @@ from control_plane.app.demo.organisation import Organisation, eventually
 from tests.e2e.conftest import room
 from tests.e2e.revocation import Load, Stage, connections, stage
 
-pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.alone,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.timeout(120),
+]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
