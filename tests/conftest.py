@@ -31,6 +31,7 @@ def _group(item: pytest.Item) -> str:
     return next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Which tests go to one process, and in which order."""
     places = {folder: place for place, folder in enumerate(TOGETHER)}

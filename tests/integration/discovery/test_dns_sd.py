@@ -97,7 +97,10 @@ async def test_a_server_that_failed_is_asked_last_from_then_on(named: Bind9, tmp
         silent.freeze()
 
         async with NameServers((silent.server, named.server)) as servers:
-            await servers.few(Question(from_text(HOME), RecordType.PTR))
+            for _ in range(5):  # on a busy machine the one that works can also be late
+                await servers.few(Question(from_text(HOME), RecordType.PTR))
+                if servers.order[0] == named.server:
+                    break
 
         assert servers.order == (named.server, silent.server)
 

@@ -105,7 +105,11 @@ async def test_a_server_that_dies_takes_nothing_with_it_and_what_changed_meanwhi
         await place.mend()
         await place.put(TWO)
         await deployment.until_endpoints(AT_ONE, AT_TWO, within=60)
-        assert {state["state"] for state in (await deployment.sources()).values()} == {"seeing"}
+
+        async def seeing() -> bool:
+            return all(state["state"] == "seeing" for state in (await deployment.sources()).values())
+
+        await deployment.until("the source to see again", seeing)
 
 
 class Hanging:
