@@ -23,7 +23,7 @@ settings.load_profile("proxenia")
 
 TESTS = Path(__file__).parent
 # Folders whose tests share a running system (or the multicast of this host), the longest first.
-TOGETHER = ("e2e", "integration/discovery", "browser", "integration/admin")
+TOGETHER = ("e2e", "integration/discovery", "browser", "docs", "integration/admin")
 
 
 def _group(item: pytest.Item) -> str:
