@@ -29,13 +29,15 @@ def context(directory: Path, leaf: Leaf | None, *, version: ssl.TLSVersion | Non
     return result
 
 
-async def knock(both: Parties, tls: ssl.SSLContext, *, host: str = "orders.server.example") -> int | None:
+async def knock(
+    both: Parties, tls: ssl.SSLContext, *, host: str = "orders.server.example", **headers: str
+) -> int | None:
     """The status of a request straight to the ingress; None when there was no connection for it."""
     url = f"https://127.0.0.1:{both.servers[0].ports['ingress']}/knock"
     try:
         async with (
             aiohttp.ClientSession() as session,
-            session.get(url, ssl=tls, headers={"Host": host}) as got,
+            session.get(url, ssl=tls, headers={"Host": host, **headers}) as got,
         ):
             return got.status
     except aiohttp.ClientError:
@@ -46,6 +48,21 @@ async def test_the_partner_s_gateway_gets_in(shared: Parties, tmp_path: Path) ->
     status = await knock(shared, context(tmp_path, shared.caller_authority.leaf(FRIEND)))
 
     assert status == 200
+
+
+async def test_a_partner_s_header_names_no_resource(shared: Parties, tmp_path: Path) -> None:
+    friend = context(tmp_path, shared.caller_authority.leaf(FRIEND))
+
+    granted, secret = (
+        {"x-proxenia-resource": f"{name}@server.example", "x-proxenia-cluster": f"local/{name}"}
+        for name in ("orders", "secret")
+    )
+    kept_out = await knock(shared, friend, host="secret.server.example", **granted)
+    let_in = await knock(shared, friend, **secret)
+
+    (seen,) = shared.service.seen
+    assert (kept_out, let_in) == (403, 200)
+    assert (seen["host"], *granted.keys() & seen.keys()) == ("orders.server.example",)
 
 
 async def test_without_a_certificate_there_is_no_connection_and_the_listener_logs_why(
