@@ -23,8 +23,8 @@ from control_plane.app.demo.upstream import Upstream
 from control_plane.model.tuning import Tuning
 from tests.integration.translate.parties import CALLER_ID, SECOND_ID, Cast, parties
 
-SECONDS = 12 if quick() else 60
-AN_HOUR = 72_000  # requests: 20 a second, so that seconds stand for hours
+SECONDS = 8 if quick() else 60
+AN_HOUR = 144_000  # requests: 40 a second, so that seconds stand for hours
 BURST = 50
 ENFORCED = {"PROXENIA_RATE_LIMITS": "enforced"}
 PAUSE = 0.003  # between two requests of the one who asks too much
