@@ -12,6 +12,7 @@ from aiohttp import web
 from control_plane.app.demo.organisation import eventually
 from tests.e2e.conftest import room
 from tests.e2e.pair import WITHIN, Pair, pair
+from tests.e2e.test_partners import proxenia
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -145,3 +146,27 @@ async def test_a_name_that_comes_later_fails_at_once_before_and_works_after(part
     await answers(partners, 200, "later.novgorod.example")
 
     assert unknown == [503] * 3
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_rollback_restores_what_was_as_a_new_change_and_traffic_follows(partners: Pair) -> None:
+    luebeck, agreement = partners.luebeck, f"/federation/agreements/{partners.novgorod.trust_domain}"
+    before = (await luebeck.get("/federation/info"))["revision"]
+    proxenia(luebeck, "grant", "remove", "novgorod-uses-orders")
+    await answers(partners, 403)
+
+    said = proxenia(luebeck, "rollback", str(before), "--dry-run")
+    still = await call(partners)
+    proxenia(luebeck, "rollback", str(before))
+    await answers(partners, 200)
+    newest, removal = proxenia(luebeck, "history", "--limit", "2").splitlines()[1:3]
+    await luebeck.post(f"{agreement}/pause", {})
+    proxenia(luebeck, "rollback", str(before))
+
+    assert "restored  grant novgorod-uses-orders" in said
+    assert still == 403
+    assert int(newest.split()[0]) > int(removal.split()[0]) > before
+    assert "novgorod-uses-orders" in newest
+    assert (await luebeck.get(agreement))["paused"]  # trust is no matter of history
+    await luebeck.post(f"{agreement}/resume", {})
+    await answers(partners, 200)
