@@ -27,21 +27,22 @@ class Attempts:
     """``clock`` is in seconds, and only ever compared with itself."""
 
     clock: Callable[[], float] = monotonic
+    most: int = MOST
     _failures: "OrderedDict[str, _Count]" = field(default_factory=OrderedDict)
 
     def failed(self, source: str) -> tuple[int, bool]:
         """Count a failure: for how many seconds it has to wait (0: not), and whether that begins now."""
         now = self.clock()
         before = self._failures.pop(source, _Count(0.0, now, limited=False))
-        level = max(0.0, before.level - (now - before.at) * MOST / SECONDS)
-        limited = before.limited and level > MOST / 2  # so that it is not said again and again
+        level = max(0.0, before.level - (now - before.at) * self.most / SECONDS)
+        limited = before.limited and level > self.most / 2  # so that it is not said again and again
         while len(self._failures) >= MAX_SOURCES:
             self._failures.popitem(last=False)
-        if level < MOST:
+        if level < self.most:
             self._failures[source] = _Count(level + 1, now, limited=limited)
             return 0, False
         self._failures[source] = _Count(level, now, limited=True)
-        return max(1, round((level - MOST + 1) * SECONDS / MOST)), not limited
+        return max(1, round((level - self.most + 1) * SECONDS / self.most)), not limited
 
     @property
     def sources(self) -> int:

@@ -24,6 +24,7 @@ class FakeSources:
 
     def __init__(self, *, now: Callable[[], datetime] = _now, wake: Callable[[], None] = _nobody) -> None:
         self.down = False
+        self.prompt = False  # every source has seen nothing as soon as it is asked
         self.notes = 0  # how often something was written
         self._now = now
         self._wake = wake
@@ -62,6 +63,8 @@ class FakeSources:
         for name in names:
             if name in self._states:
                 self._states[name] = replace(self._states[name], asked_at=now)
+            if self.prompt:
+                await self.seen(name, SourceKind.CONSUL, NOTHING)
         self._wake()
         return now
 

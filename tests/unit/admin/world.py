@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from control_plane.admin.app import create_app
+from control_plane.admin.attempts import Attempts
 from control_plane.admin.dependencies import AuditParts, Dependencies, DiscoveryParts, PeeringParts
 from control_plane.admin.newsroom import Newsroom
 from control_plane.admin.serve import Serving, serve_admin
@@ -133,6 +134,7 @@ class World:
     session: aiohttp.ClientSession | None = None
     tokens: dict[Role, str] = field(default_factory=dict)
     answers: FakeAnswerKeys = field(default_factory=FakeAnswerKeys)
+    attempts: Attempts = field(default_factory=Attempts)
     room: Newsroom = field(default_factory=Newsroom)
 
     def __post_init__(self) -> None:
@@ -174,6 +176,7 @@ class World:
             ),
             judging=self.judging,
             verifying=self.verifying,
+            attempts=self.attempts,
             newsroom=self.room,
             streams=self.streams,
             look=self.database.look if self.database else self.look,
