@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
-from uuid import uuid5
 
-from control_plane.admin.ledger import EVENTS, REPORTER
+from control_plane.admin.ledger import event_of
 from control_plane.admin.operation import API, Call, Operation, Reply, route
 from control_plane.admin.problems import ApiError
 from control_plane.model.audit import AuditEvent, EventType
@@ -116,14 +115,10 @@ async def authorize(call: Call, asking: Asking) -> Reply:
 
 
 def _event(call: Call, asking: Asking, decision: str, reason: str, policy_id: str) -> AuditEvent:
-    row_id = f"{call.request_id}/0"
-    return AuditEvent(
-        event_id=str(uuid5(EVENTS, f"{REPORTER}/{row_id}")),
-        reporter=REPORTER,
-        row_id=row_id,
-        timestamp=call.deps.now(),
+    return event_of(
+        call.deps,
+        call.request_id,
         event_type=EventType.CROSS_ORG_AUTHORIZATION,
-        correlation_id=call.request_id,
         principal=asking.principal,
         principal_org=asking.principal.trust_domain,
         resource=asking.resource,

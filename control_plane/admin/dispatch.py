@@ -20,6 +20,7 @@ from control_plane.admin.operation import JSON, Call, Operation, Reply, Route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.tokens import Holder, Role
 from control_plane.model.identity import shown
+from control_plane.observe import origin
 from control_plane.ports.answers import AnswerKey
 
 LAST_EVENT_ID = "Last-Event-ID"
@@ -83,6 +84,7 @@ def _endpoint(route: Route, deps: Dependencies) -> Endpoint:
             groups=caller.groups,
             last_event_id=request.headers.get(LAST_EVENT_ID, ""),
         )
+        origin.begin(call.via, call.request_id)
         key = key_of(request, operation)
         given = await read_input(request, operation, takes)
 

@@ -89,18 +89,27 @@ async def note_refused(deps: Dependencies, request_id: str, action: str, *, via:
 
 
 def _said(deps: Dependencies, request_id: str, action: str, *, via: str) -> AuditEvent:
-    row_id = f"{request_id}/0"
+    return event_of(
+        deps,
+        request_id,
+        event_type=EventType.OPERATOR_ACTION,
+        principal_org=deps.own,
+        action=action,
+        decision="allowed",
+        metadata={"from": via} if via else {},
+    )
+
+
+def event_of(deps: Dependencies, request_id: str, row: str = "0", **facts: Any) -> AuditEvent:  # noqa: ANN401 - fields of AuditEvent by name
+    """An event about what a request does; ``row`` tells those of one request apart."""
+    row_id = f"{request_id}/{row}"
     return AuditEvent(
         event_id=str(uuid5(EVENTS, f"{REPORTER}/{row_id}")),
         reporter=REPORTER,
         row_id=row_id,
         timestamp=deps.now(),
-        event_type=EventType.OPERATOR_ACTION,
         correlation_id=request_id,
-        principal_org=deps.own,
-        action=action,
-        decision="allowed",
-        metadata={"from": via} if via else {},
+        **facts,
     )
 
 
@@ -112,19 +121,16 @@ async def _record(call: Call, deeds: Sequence[Deed], *, failure: str = "") -> No
 
 
 def _event(call: Call, number: int, deed: Deed, failure: str) -> AuditEvent:
-    row_id = f"{call.request_id}/{number}" + ("/failed" if failure else "")
     metadata = {"after": digest(deed.kind, deed.after)}
     if call.via:
         metadata["from"] = call.via
     if not deed.blind:
         metadata["before"] = digest(deed.kind, deed.before.value if deed.before else None)
-    return AuditEvent(
-        event_id=str(uuid5(EVENTS, f"{REPORTER}/{row_id}")),
-        reporter=REPORTER,
-        row_id=row_id,
-        timestamp=call.deps.now(),
+    return event_of(
+        call.deps,
+        call.request_id,
+        f"{number}/failed" if failure else f"{number}",
         event_type=EventType.OPERATOR_ACTION,
-        correlation_id=call.request_id,
         principal=call.actor,
         principal_org=call.deps.own,
         resource=deed.key,

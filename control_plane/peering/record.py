@@ -18,6 +18,7 @@ import structlog
 from control_plane.model.audit import AuditEvent, EventType
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import InvalidValueError
+from control_plane.observe import origin
 from control_plane.ports.audit import AuditStore
 from control_plane.ports.errors import UnavailableError
 
@@ -124,7 +125,7 @@ class Recorder:
             _log.error("refusals could not be written to the audit", count=len(events), detail=str(error))
 
     def _event(self, key: _Key, event_type: EventType, metadata: dict[str, str]) -> AuditEvent:
-        row_id = uuid4().hex
+        row_id, ours = uuid4().hex, event_type in _OURS
         return AuditEvent(
             event_id=str(uuid5(_EVENTS, f"{REPORTER}/{row_id}")),
             reporter=REPORTER,
@@ -132,12 +133,13 @@ class Recorder:
             timestamp=self._now(),
             event_type=event_type,
             principal=key.principal,
-            principal_org=self._own if event_type in _OURS else key.organisation,
+            correlation_id=origin.request_id() if ours else "",
+            principal_org=self._own if ours else key.organisation,
             resource=key.organisation,
             action=key.action,
             decision=_decision(key.code, event_type),
             reason=key.code,
-            metadata=metadata,
+            metadata=origin.facts() | metadata if ours else metadata,
         )
 
 

@@ -19,6 +19,7 @@ from control_plane.model.change import Kind
 from control_plane.model.identity import TrustDomain
 from control_plane.model.peering import BundleSource, BundleState
 from control_plane.model.problem import InvalidValueError
+from control_plane.observe import origin
 from control_plane.pki import spiffe_bundle
 from control_plane.pki.certificate import load_certificate
 from control_plane.pki.spiffe_bundle import Document
@@ -202,13 +203,14 @@ class PartnerBundles:
             row_id=row_id,
             timestamp=self.now(),
             event_type=EventType.CROSS_ORG_AUTHORIZATION,
+            correlation_id=origin.request_id(),
             principal=actor,
             principal_org=organisation,
             resource=organisation,
             action=action,
             decision="denied" if reason else "allowed",
             reason=reason,
-            metadata=metadata,
+            metadata=origin.facts() | metadata,
         )
         await self.audit.append([event])
 

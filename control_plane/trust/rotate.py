@@ -16,6 +16,7 @@ from control_plane.model.audit import AuditEvent, EventType
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import InvalidValueError
 from control_plane.model.rotation import Phase, RotationView
+from control_plane.observe import origin
 from control_plane.ports.audit import AuditStore
 from control_plane.ports.errors import UnavailableError
 from control_plane.trust.authority import Authority
@@ -160,12 +161,14 @@ class Rotating:
             row_id=row_id,
             timestamp=self.clock(),
             event_type=EventType.OPERATOR_ACTION,
+            correlation_id=origin.request_id(),
             principal=actor,
             principal_org=self.own,
             resource=name or self.own,
             action=action,
             decision="allowed",
-            metadata={
+            metadata=origin.facts()
+            | {
                 "sequence": str(seen.sequence),
                 "phase": str(seen.rotation.phase) if seen.rotation else "",
             },

@@ -26,6 +26,7 @@ from control_plane.admin.guard import keeper_of
 from control_plane.admin.operation import Call, Route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.tokens import Holder, TokenFileError
+from control_plane.observe import origin
 
 COOKIE = "proxenia"
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -108,7 +109,9 @@ class Dashboard:
 
     def _call(self, request: web.Request, session: Session, path: Mapping[str, str]) -> Call:
         holder = session.holder
-        return Call(self._deps, holder.name, request[REQUEST_ID], path, role=holder.role, via=via(request))
+        call = Call(self._deps, holder.name, request[REQUEST_ID], path, role=holder.role, via=via(request))
+        origin.begin(call.via, call.request_id)
+        return call
 
     async def _login(self, request: web.Request) -> web.StreamResponse:
         code = request.query.get("code", "")

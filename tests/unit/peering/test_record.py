@@ -1,5 +1,6 @@
 """What the audit gets of refusals: each, or how many there were."""
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from control_plane.model.audit import EventType
+from control_plane.observe import origin
 from control_plane.peering.record import MAX_KEYS, Note, Recorder
 from control_plane.peering.refusal import RefusedError
 from control_plane.ports.errors import UnavailableError
@@ -101,3 +103,22 @@ async def test_a_deed_that_cannot_be_written_is_not_done() -> None:
 
     with pytest.raises(UnavailableError):
         await Recorder(audit, own=LUEBECK, now=Clock()).done(Note("peering.invite", "op", "visby.example"))
+
+
+async def test_what_an_operator_does_says_from_where_and_what_a_peer_does_does_not() -> None:
+    audit = FakeAudit()
+    recorder = Recorder(audit, own=LUEBECK, now=Clock())
+
+    async def asked() -> None:
+        origin.begin("unix, user 7", "request-1")
+        await recorder.done(Note("peering.invite", "user:anna", "visby.example", {"invitation": "i"}))
+        await refuse(recorder)
+
+    await asyncio.create_task(asked())
+    await recorder.done(Note("audit.reconcile", "schedule", "visby.example"))
+
+    invited, refused, scheduled = audit.events
+    assert invited.metadata == {"from": "unix, user 7", "invitation": "i"}
+    assert (invited.principal, invited.correlation_id) == ("user:anna", "request-1")
+    assert "from" not in refused.metadata | scheduled.metadata
+    assert refused.correlation_id == scheduled.correlation_id == ""
