@@ -148,6 +148,7 @@ class Keeper:
             await self._present.wait()
             return
         board = Board()
+        board.publish(Publication(self._kept.before()))  # for an Envoy that refuses what came then
         board.publish(Publication(resources))
         board.open()
         admission = Admission(self.trust_domain, lambda _caller, gateway: gateway == self.gateway)

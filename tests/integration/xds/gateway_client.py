@@ -31,13 +31,15 @@ class GatewayClient:
         request.node.id = self._gateway
         await self.call.write(request.SerializeToString())
 
-    async def hear(self) -> DeltaDiscoveryResponse:
-        """Take the next message, and acknowledge it."""
+    async def hear(self, *, refusing: str = "") -> DeltaDiscoveryResponse:
+        """Take the next message, and acknowledge it, or refuse it in these words."""
         async with asyncio.timeout(_PATIENCE):
             data = await self.call.read()
         assert data is not grpc.aio.EOF, await self.call.details()
         message = DeltaDiscoveryResponse.FromString(data)
         answer = DeltaDiscoveryRequest(type_url=message.type_url, response_nonce=message.nonce)
+        if refusing:
+            answer.error_detail.code, answer.error_detail.message = 13, refusing
         await self.call.write(answer.SerializeToString())
         return message
 

@@ -116,6 +116,29 @@ async def test_what_was_kept_is_served_after_a_restart_without_any_control_plane
     assert served.resources[0].version == one.version
 
 
+async def test_who_refuses_what_it_is_served_without_a_control_plane_gets_the_version_before(
+    file: Path,
+) -> None:
+    good, bad = cluster("c"), cluster("c", "2s")
+
+    def kept() -> dict[str, str]:
+        return Kept.replay(KeptFile(file).read()).versions(CLUSTER)
+
+    async with control(good) as server, keeping(server, file):
+        await until(lambda: kept() == {"c": good.version})
+        server.put(bad)
+        await until(lambda: kept() == {"c": bad.version})
+        await server.stop()
+        await until((file.parent / "kept.sock").exists)
+        async with gateway(file.parent / "kept.sock") as client:
+            await client.ask(CLUSTER)
+            offered = [await client.hear(refusing="c"), await client.hear()]
+        await server.start(bad)
+
+    versions = [[resource.version for resource in message.resources] for message in offered]
+    assert versions == [[bad.version], [good.version]]
+
+
 async def test_on_demand_what_the_gateway_asked_for_is_written_down_and_nothing_else(file: Path) -> None:
     world = [cluster("to/b"), endpoints("to/b", 1), cluster("to/c"), endpoints("to/c", 1)]
 

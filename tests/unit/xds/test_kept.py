@@ -24,7 +24,7 @@ def message(type_url: str, upserts: dict[str, bytes], removed: set[str]) -> Delt
 
 
 def shown(kept: Kept) -> set[XdsResource]:
-    return set(kept.resources())
+    return {*kept.resources(), *kept.before()}
 
 
 @given(_steps, st.integers(0, 200))
@@ -58,6 +58,19 @@ def test_what_was_told_before_is_no_difference() -> None:
 
     assert (first, again, gone) == (True, False, True)
     assert kept.resources() == ()
+
+
+def test_the_version_before_is_kept_of_what_may_be_sent_again_as_it_was() -> None:
+    kept = Kept()
+    for type_url in (CLUSTER, SECRET):
+        for body in (b"1", b"2", b"2", b"3"):
+            kept.take(message(type_url, {"x": body, "y": b"same"}, set()))
+
+    before = Kept.replay(kept.log()).before()
+    kept.take(message(CLUSTER, {}, {"x"}))
+
+    assert [(each.type_url, each.name, each.body) for each in before] == [(CLUSTER, "x", b"2")]
+    assert kept.before() == ()
 
 
 def test_versions_are_said_again() -> None:
