@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from control_plane.cli.event_lines import read_events
 from control_plane.cli.faults import Exit, Fault
 
 API = "/api/v1"
@@ -92,6 +93,25 @@ class Api:
             raise self._unreachable(error) from error
         finally:
             connection.close()
+
+    def events(self, path: str, query: Mapping[str, object]) -> Iterator[Document]:
+        """Server-sent events as they come (id, event, data); Fault when the stream ends or breaks off."""
+        given = {name: value for name, value in query.items() if value is not None}
+        connection = self._connection(_NEWS_WITHIN)
+        headers = {"Accept": "text/event-stream"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        try:
+            connection.request("GET", f"{path}?{urlencode(given)}" if given else path, headers=headers)
+            response = connection.getresponse()
+            if response.status >= 400:  # noqa: PLR2004 - RFC 9110: errors begin here
+                _document(response, response.read())
+            yield from read_events(response)
+        except (OSError, HTTPException) as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
+        raise Fault("the stream has ended", exit_code=Exit.UNREACHABLE)
 
     def send_lines(self, path: str, lines: bytes) -> Document:
         """Load many objects."""

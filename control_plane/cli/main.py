@@ -14,10 +14,12 @@ from control_plane.cli.agreements import agreement
 from control_plane.cli.apply import apply
 from control_plane.cli.audit import audit
 from control_plane.cli.backup import backup, restore
+from control_plane.cli.bugreport import bugreport
 from control_plane.cli.bundles import bundle
 from control_plane.cli.certificates import cert
 from control_plane.cli.check import check
 from control_plane.cli.circuits import circuit
+from control_plane.cli.completion import completion
 from control_plane.cli.dashboard import dashboard
 from control_plane.cli.diff import diff
 from control_plane.cli.discovery import discover
@@ -34,7 +36,9 @@ from control_plane.cli.peering import invite, join, partner
 from control_plane.cli.processes import demo, serve, up
 from control_plane.cli.resources import resource
 from control_plane.cli.status import status
+from control_plane.cli.tail import tail
 from control_plane.cli.tokens import token
+from control_plane.cli.validate import validate
 
 
 class Root(click.Group):
@@ -90,7 +94,7 @@ for _command in (
     *(invite, join, partner),
     *(apply, discover, node, circuit, resource, group, grant, agreement),
     *(bundle, cert, audit, dashboard, token, version),
-    *(diff, history, rollback),
+    *(diff, history, rollback, tail, validate, bugreport, completion),
     *(backup, restore),
 ):
     main.add_command(_command)
