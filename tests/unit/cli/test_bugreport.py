@@ -60,7 +60,8 @@ def leaky(directory: Path) -> list[str]:
     (directory / "proxenia.toml").write_text(
         f'trust_domain = "bergen.example"\ndatabase_url = "postgresql://proxenia:{PASSED}@db/x"\n'
         f'database_owner_url = "postgresql://owner:{OWNER}@db/x"\n'
-        f'consul_token_file = "{directory / "consul.token"}"\nconsul_address = "https://127.0.0.1:1"\nsources_allowed = "mine"\n'
+        f'consul_token_file = "{directory / "consul.token"}"\nconsul_address = "https://127.0.0.1:1"\n'
+        f'sources_allowed = "mine"\n'
         f'[source_options.mine]\nkey = "{PLUGIN}"\n'
     )
     hashed = [str(one["sha256"]) for one in _tokens(directory)]
