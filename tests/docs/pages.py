@@ -25,9 +25,13 @@ class Page:
 
 # In the order in which they are followed: each finds what the ones before have left.
 PARTNERS = (
+    Page("docs/howto/first-partner.md", "test_pages.py"),
+    Page("docs/howto/rotation.md", "test_pages.py"),
+    Page("docs/howto/backup.md", "test_pages.py"),
     Page("docs/compose.md", "test_pages.py", at=""),
     Page("docs/sources.md", "test_pages.py"),
     Page("docs/examples/json-file-source/README.md", "test_pages.py"),
+    Page("docs/howto/revocation.md", "test_pages.py"),
 )
 FOLLOWED = (
     Page("README.md", "test_newcomer.py"),
