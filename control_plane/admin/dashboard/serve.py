@@ -12,6 +12,7 @@ from aiohttp import web
 
 from control_plane.admin.answers import REQUEST_ID, refusal_of
 from control_plane.admin.codes import code_of
+from control_plane.admin.dashboard import api_page
 from control_plane.admin.dashboard.doing import Doing, checked_form
 from control_plane.admin.dashboard.forms import ROOT, html, read_form, see_other
 from control_plane.admin.dashboard.news import News
@@ -40,6 +41,7 @@ class Dashboard:
     def __init__(self, deps: Dependencies, routes: Sequence[Route]) -> None:
         self._deps = deps
         self._keeper = keeper_of(deps)
+        self._pages = (*PAGES, api_page.page(routes))
         self._doing = Doing(routes, self._call, self._common)
         self._working = Working(deps.works, self._call)
 
@@ -47,7 +49,7 @@ class Dashboard:
         """Serve everything below ``ROOT``."""
         for place in ("/", ROOT.rstrip("/")):
             app.router.add_get(place, _to_overview)
-        for page in PAGES:
+        for page in self._pages:
             app.router.add_get(ROOT + page.path, self._signed_in(self._shower(page)))
         news = News(self._deps)
         app.on_shutdown.append(news.close)
@@ -93,7 +95,7 @@ class Dashboard:
         return {
             "own": self._deps.own,
             "version": self._deps.version,
-            "pages": [page for page in PAGES if page.title],
+            "pages": [page for page in self._pages if page.title],
             "path": path,
             "holder": session.holder,
             "csrf": session.csrf,
