@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from control_plane.model.audit import AuditEvent, EventType
 
-LEFT, RIGHT, TOP, ROW = 170.0, 700.0, 26.0, 24.0  # units of the picture
+LEFT, RIGHT, TOP, ROW = 6.0, 534.0, 24.0, 42.0  # units of the picture, which is 540 wide
 DAY = timedelta(hours=24)
 MAX_ROWS = 24
 _LEAST = 3.0  # units: what was short is seen all the same
@@ -68,7 +68,7 @@ def lay_out(rows: Sequence[str], lasting: Iterable[Lasting], now: datetime) -> S
         width = max(_LEAST, round(_place(end, now) - left, 1))
         of[one.row].append(Segment(min(left, RIGHT - width), width, one.word, title))
     drawn = tuple(
-        Row(TOP + ROW * number + ROW / 2, label, tuple(segments))
+        Row(TOP + ROW * number + 28, label, tuple(segments))
         for number, (label, segments) in enumerate(of.items())
     )
     ticks = tuple(

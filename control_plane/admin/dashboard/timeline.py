@@ -10,9 +10,9 @@ from math import log10
 
 from control_plane.model.expiry import DatedKind, Expiring, Urgency
 
-LEFT, RIGHT, TOP, LANE = 120.0, 700.0, 30.0, 30.0  # units of the picture
+LEFT, RIGHT, TOP, LANE = 12.0, 528.0, 24.0, 42.0  # units of the picture, which is 540 wide
 _MIN, _MAX = 600.0, 20 * 365 * 86_400.0  # seconds at the ends of the scale
-_SPOT = 14.0  # units within which marks become one
+_SPOT = 24.0  # units within which marks become one
 _TICKS = (
     (3_600.0, "1 h"),
     (86_400.0, "1 day"),
@@ -77,11 +77,11 @@ def lay_out(items: Iterable[Expiring]) -> Timeline:
         by_kind.setdefault(item.kind, []).append(item)
     lanes, marks = [], []
     for number, kind in enumerate(kind for kind in DatedKind if kind in by_kind):
-        y = TOP + LANE * number + LANE / 2
+        y = TOP + LANE * number + 28
         lanes.append(Lane(y, _WORDS[kind]))
         marks.extend(_marks(by_kind[kind], y))
     ticks = tuple(Tick(place(seconds), word) for seconds, word in _TICKS)
-    return Timeline(tuple(lanes), ticks, tuple(marks), TOP + LANE * len(lanes) + 8)
+    return Timeline(tuple(lanes), ticks, tuple(marks), TOP + LANE * len(lanes) + 6)
 
 
 def place(seconds: float) -> float:

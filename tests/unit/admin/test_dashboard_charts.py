@@ -52,7 +52,7 @@ def test_everything_that_ends_is_in_the_picture_and_nothing_overlaps(items: list
     assert all(mark.y < drawn.height for mark in drawn.marks)
     for lane in drawn.lanes:
         places = sorted(mark.x for mark in drawn.marks if mark.y == lane.y)
-        assert all(right - left >= 13 for left, right in itertools.pairwise(places))
+        assert all(right - left >= 23 for left, right in itertools.pairwise(places))
 
 
 def test_what_lies_together_shows_the_worst_of_it() -> None:
