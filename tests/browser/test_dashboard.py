@@ -15,6 +15,8 @@ MENU = (
     "Reconciliation",
     "Gateways",
     "Discovery",
+    "Check",
+    "API docs",
     "Overview",
 )
 

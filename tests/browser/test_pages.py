@@ -160,3 +160,25 @@ async def test_how_discovery_fares_is_told(partners: System) -> None:
     await expect(page.get_by_role("heading", name="Conflicts")).to_be_visible()
 
     await closed(page, partners)
+
+
+async def test_a_check_says_what_the_command_says(partners: System) -> None:
+    page = await partners.novgorod.at("check")
+    told = await partners.novgorod.organisation.get("/federation/check")
+
+    for group in told["groups"]:
+        section = page.locator("section", has=page.locator(f"#group-{group['name']}"))
+        await expect(section.locator("tbody tr")).to_have_count(len(group["findings"]))
+        for finding in group["findings"]:
+            await expect(section).to_contain_text(finding["code"] or finding["level"])
+    await closed(page, partners)
+
+
+async def test_the_api_is_told_operation_by_operation(partners: System) -> None:
+    page = await partners.novgorod.at("api")
+    operation = page.locator("details", has_text="Invite an organisation")
+    await operation.locator("summary").click()
+
+    await expect(operation).to_contain_text("lifetime")
+
+    await closed(page, partners)

@@ -2,6 +2,7 @@
 
 from control_plane.admin.dashboard import (
     audit_page,
+    check_page,
     fleet_pages,
     node_pages,
     offers_page,
@@ -28,4 +29,5 @@ PAGES = (
     Page("reconciliation", "Reconciliation", "reconciliation.html", audit_page.reports),
     Page("gateways", "Gateways", "gateways.html", fleet_pages.fleet),
     Page("discovery", "Discovery", "discovery.html", fleet_pages.sources),
+    Page("check", "Check", "check.html", check_page.check),
 )

@@ -64,3 +64,14 @@ def test_what_an_operation_takes_is_told_field_by_field() -> None:
 )
 def test_a_type_is_a_few_words(schema: dict[str, object], words: str) -> None:
     assert word_of(schema) == words
+
+
+async def test_a_check_is_the_api_s_own_with_its_codes(world: World, browser: Browser) -> None:
+    told = (await world.call("GET", "/api/v1/federation/check")).document
+
+    text = await browser.page("check")
+
+    codes = {finding["code"] for group in told["groups"] for finding in group["findings"]} - {""}
+    assert codes
+    assert all(f"<code>{code}</code>" in text for code in codes)
+    assert told["verdict"] in text
