@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from control_plane.admin import audit_heads, discovery, reconciliations
+from control_plane.admin import audit_heads, discovery, gaps, reconciliations
 from control_plane.admin.circuits import families
 from control_plane.admin.gateways import by_gateway, deliveries_view
 from control_plane.admin.listing import every
@@ -158,6 +158,7 @@ METERS: tuple[Meter, ...] = (
     broken,
     reconciliations.meter,
     audit_heads.meter,
+    gaps.meter,
     discovery.meter,
 )
 

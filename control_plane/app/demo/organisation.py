@@ -66,6 +66,7 @@ class Site:
     gateway_id: str
     ingress: int = field(default_factory=free_port)
     egress: int = field(default_factory=free_port)
+    more: Mapping[str, str] = field(default_factory=dict)  # settings of its own
 
 
 class Organisation:
@@ -110,6 +111,7 @@ class Organisation:
             "PROXENIA_RATE_LIMITS": "observed",  # more requests in seconds than a partner has in an hour
             "PROXENIA_ENVOY_CONCURRENCY": "1",
             **self._settings,
+            **site.more,
         }
         kept = {key: value for key, value in os.environ.items() if not key.startswith("PROXENIA_")}
         command = Command(
@@ -162,6 +164,13 @@ class Organisation:
         # Cancelling would end the agent politely: it must be dead before its supervisor hears of it.
         os.kill(agent, signal.SIGKILL)
         os.kill(envoy, signal.SIGKILL)
+        task.cancel()
+        await asyncio.wait([task])
+
+    async def kill_all(self) -> None:
+        """``kill -9`` of ``proxenia up``: control plane and agent end, and Envoy stays, alone."""
+        task = self._children.pop("up")
+        os.kill(self._pid(self.state_dir / "up.pid"), signal.SIGKILL)
         task.cancel()
         await asyncio.wait([task])
 
