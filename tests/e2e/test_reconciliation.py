@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from control_plane.app.demo.organisation import Organisation, eventually, free_p
 from control_plane.store.server_files import ADMIN, ServerFiles
 from tests.e2e.conftest import room
 from tests.e2e.test_partners import proxenia
+from tests.integration.translate.certificates import Authority
+from tests.integration.translate.test_strangers import context
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 
@@ -140,6 +143,16 @@ async def tamper(own: Organisation, statement: str) -> str:
         await connection.close()
 
 
+async def administer(own: Organisation, *statements: str) -> None:
+    """Change the database as its superuser."""
+    connection = await asyncpg.connect(ServerFiles.of(own.state_dir).dsn(role=ADMIN))
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
 def named(report: dict[str, object]) -> dict[str, str]:
     differences = report["differences"]
     assert isinstance(differences, list)
@@ -212,6 +225,60 @@ async def test_heads_are_countersigned_and_an_export_proves_itself_elsewhere(
 
     assert said.startswith("good: ")
     assert "rows of riga.example" in said
+
+
+async def test_a_slow_database_holds_up_no_request_and_loses_no_row(partners: Partners) -> None:
+    """Each statement that writes to the audit takes two seconds; requests do not wait for any of them."""
+    tables = ("audit_events", "audit_batches", "audit_seals", "audit_heads")
+    slow = [f"CREATE TRIGGER slowly AFTER INSERT ON {one} EXECUTE FUNCTION slowly()" for one in tables]
+    await administer(
+        partners.visby,
+        "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$",
+        *slow,
+    )
+    before = await crossings(partners.visby)
+
+    began = time.perf_counter()
+    statuses = [await partners.call(f"/while-slow/{number}") for number in range(40)]
+    took = time.perf_counter() - began
+
+    async def complete() -> bool:
+        return await crossings(partners.visby) == before + len(statuses)
+
+    await eventually("every row to arrive", complete, within=60)
+    await administer(partners.visby, *(f"DROP TRIGGER slowly ON {one}" for one in tables))
+    assert statuses == [200] * 40
+    assert took < 40 * 2  # none has waited for a statement
+    assert (await partners.visby.get("/audit/verify"))["bad"] is None
+    assert (await partners.visby.get("/audit/events", event_type="gap"))["items"] == []
+
+
+async def test_what_is_no_request_is_in_the_audit_too(partners: Partners, tmp_path: Path) -> None:
+    """Strangers with the name that they claim, operators with where they were, the control plane's starts."""
+    claimed = "spiffe://stranger.example/gateway/gw-1"
+    url = f"https://127.0.0.1:{partners.visby.sites[0].ingress}/"
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.ClientError):
+            await session.get(url, ssl=context(tmp_path, Authority("stranger.example").leaf(claimed)))
+    partners.visby.kill_control_plane()
+    await partners.visby.ready_again()
+
+    async def refused() -> bool:
+        return bool((await partners.visby.get("/audit/events", principal=claimed))["items"])
+
+    await eventually("the refusal to be in the audit", refused, within=30)
+    for stranger in (await partners.visby.get("/audit/events", principal=claimed))["items"]:
+        assert (stranger["event_type"], stranger["decision"]) == ("handshake_failed", "denied")
+        assert stranger["principal_org"] == "stranger.example"
+        assert "CERTIFICATE_VERIFY_FAILED" in stranger["reason"]
+    page = await partners.visby.get("/audit/events", event_type="operator_action", limit="200")
+    done = {item["action"]: item for item in page["items"]}
+    assert [item["action"] for item in page["items"]].count("control-plane.start") == 2
+    for action in ("peering.invite", "agreement.approve", "grant.create", "resource.create"):
+        assert done[action]["principal"].startswith("user:")
+        assert done[action]["metadata"]["from"].startswith("unix, user ")
+    assert done["agreement.approve"]["metadata"]["before"] != done["agreement.approve"]["metadata"]["after"]
 
 
 async def test_what_somebody_changes_in_one_database_is_named_on_both_sides(partners: Partners) -> None:

@@ -1,7 +1,10 @@
 """A real Envoy whose lines cannot be shipped or written: traffic goes on by policy, and nothing is silent."""
 
+import re
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -69,6 +72,44 @@ async def test_a_full_spool_with_block_stops_traffic_until_it_is_shipped_and_los
     await until(lambda: gaps(organisation, "traffic_blocked_until_now"), seconds=20)
     assert organisation.paths("blocked") == [f"/blocked/{number}" for number in range(sent)]
     assert gaps(organisation, "traffic_blocked")
+
+
+async def test_a_spool_of_a_week_ago_is_shipped_as_it_is(organisation: Organisation) -> None:
+    await organisation.start_agent()
+    await organisation.serving()
+    await organisation.requests(5, "before")
+    await until(lambda: len(organisation.paths("before")) == 5)
+    await organisation.stop_control_plane()
+    agent = organisation.agents[-1]
+    agent.kill()
+    await agent.wait()
+    await organisation.requests(30, "old")
+    old = datetime.now(UTC) - timedelta(days=7)
+    await until(lambda: age(organisation.files.logs, "/old/", to=old) == 30)
+
+    await organisation.start_control_plane()
+    await organisation.start_agent()
+    await organisation.requests(5, "new")  # they wait for nothing
+
+    await until(lambda: len(organisation.paths("old")) == 30 and len(organisation.paths("new")) == 5)
+    events = {event.metadata.get("path"): event for event in organisation.audit.events}
+    assert {events[f"/old/{number}"].timestamp.date() for number in range(30)} == {old.date()}
+    assert [event for event in organisation.audit.events if event.event_type is EventType.GAP] == []
+
+
+def age(logs: Path, mark: str, *, to: datetime) -> int:
+    """Date back the lines with this mark, in their places; how many there are by now."""
+    day, found = to.date().isoformat(), 0
+    for path in logs.glob("access.*.jsonl"):
+        lines = path.read_text().splitlines(keepends=True)
+        marked = [
+            re.sub('"ts":"[0-9-]{10}', f'"ts":"{day}', line) if mark in line else line for line in lines
+        ]
+        found += sum(mark in line for line in lines)
+        if marked != lines:
+            with path.open("r+") as file:  # Envoy goes on adding to its end
+                file.write("".join(marked))
+    return found
 
 
 @pytest.fixture
