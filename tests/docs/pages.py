@@ -26,6 +26,7 @@ class Page:
 # In the order in which they are followed: each finds what the ones before have left.
 PARTNERS = (
     Page("docs/howto/first-partner.md", "test_pages.py"),
+    Page("docs/troubleshooting.md", "test_pages.py"),
     Page("docs/howto/rotation.md", "test_pages.py"),
     Page("docs/howto/backup.md", "test_pages.py"),
     Page("docs/compose.md", "test_pages.py", at=""),
