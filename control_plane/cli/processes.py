@@ -7,6 +7,7 @@ from typing import TypeVar
 import click
 
 from control_plane.cli.gateways import gateway
+from control_plane.cli.issue import issue
 from control_plane.cli.options import JSON, TABLE, Place, pass_place
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -110,6 +111,9 @@ def serve(context: click.Context, place: Place, /, config: Path | None, **given:
     from control_plane.app import entry  # noqa: PLC0415 - heavy
 
     context.exit(entry.serve(config=config, overrides=_overrides(place, given)))
+
+
+gateway.add_command(issue)
 
 
 @gateway.command("run")

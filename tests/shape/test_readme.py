@@ -81,7 +81,12 @@ def test_every_verb_that_exists_is_in_the_reference_that_the_readme_points_to(
 
 def verbs(command: click.Command) -> Iterator[str]:
     """Each verb, and each of its verbs."""
-    for name, inner in getattr(command, "commands", {}).items():
+    if not isinstance(command, click.Group):
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        inner = command.get_command(context, name)
+        assert inner is not None
         yield name
         yield from (f"{name} {below}" for below in verbs(inner))
 

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
@@ -30,7 +31,8 @@ def test_two_organisations_run_our_own_commands() -> None:
     for command in commands.values():
         found: Any = main
         for word in command:
-            found = found.commands[word]
+            found = found.get_command(click.Context(found), word)
+            assert found is not None
 
 
 @pytest.mark.parametrize("name", RUNNING)
