@@ -19,16 +19,50 @@ from control_plane.model.agreement import Agreement
 from control_plane.model.audit import AuditEvent, EventType
 from control_plane.model.change import Kind
 from control_plane.model.delivery import Progress
+from control_plane.model.identity import TrustDomain
+from control_plane.model.problem import InvalidValueError
 from control_plane.model.steering import Steering
 
 VERBS = ("drain", "undrain", "circuit/open", "circuit/reset", "revoke", "reinstate")
+SHOWN = 500  # nodes at once
+LOOKED_THROUGH = 20  # thousands of nodes that a search reads
 _GATEWAYS = 20  # whose deliveries are looked through
 
 
-async def node_list(call: Call, _: Mapping[str, str]) -> Values:
-    """Every node, as far as a page goes."""
-    found = await ask(call, nodes.list_nodes, OrganisationQuery(limit=MAX_PAGE))
-    return {"nodes": found.items, "more": found.next is not None}
+async def node_list(call: Call, query: Mapping[str, str]) -> Values:
+    """Nodes page by page, of all organisations or of one; or those in which a text is found."""
+    wanted = {name: query.get(name, "").strip() for name in ("find", "organisation", "after")}
+    values: Values = {"wanted": wanted, "fault": "", "nodes": (), "next": None, "unseen": False}
+    try:
+        asked = OrganisationQuery(
+            organisation=TrustDomain(wanted["organisation"]) if wanted["organisation"] else None,
+            after=wanted["after"],
+            limit=MAX_PAGE if wanted["find"] else SHOWN,
+        )
+    except InvalidValueError as error:
+        return values | {"fault": error.detail}
+    if not wanted["find"]:
+        found = await ask(call, nodes.list_nodes, asked)
+        return values | {"nodes": found.items, "next": found.next}
+    return values | await _found(call, asked, wanted["find"].lower())
+
+
+async def _found(call: Call, asked: OrganisationQuery, text: str) -> Values:
+    """The first nodes that have ``text`` in what is shown of them; ``unseen``: there may be more."""
+    matching: list[NodeView] = []
+    for _ in range(LOOKED_THROUGH):
+        page = await ask(call, nodes.list_nodes, asked)
+        matching += [each for each in page.items if text in _told_of(each)]
+        if page.next is None or len(matching) > SHOWN:
+            return {"nodes": matching[:SHOWN], "unseen": page.next is not None or len(matching) > SHOWN}
+        asked = replace(asked, after=page.next)
+    return {"nodes": matching, "unseen": True}
+
+
+def _told_of(node: NodeView) -> str:
+    addresses = " ".join(f"{each.host}:{each.port}" for each in node.endpoints)
+    words = (node.node_id, node.name, node.organisation, node.status, node.status_reason, *node.sources)
+    return f"{' '.join(words)} {addresses}".lower()
 
 
 async def node(call: Call, query: Mapping[str, str]) -> Values:

@@ -17,7 +17,7 @@ from control_plane.pki.certificate import load_certificate
 from control_plane.pki.words import anchors_digest, fingerprint_words
 
 CUTTING = ("pause", "revoke")
-_HOUR = timedelta(hours=1)
+LATELY = timedelta(minutes=5)
 
 
 async def organisations(call: Call, _: Mapping[str, str]) -> Values:
@@ -62,8 +62,8 @@ def words(anchors: Iterable[str]) -> str:
 
 
 async def _lately(call: Call, name: TrustDomain) -> Any:  # noqa: ANN401 - an operation's answer
-    """The requests to and from a partner in the last hour, if it is among those with the most."""
-    since = call.deps.now() - _HOUR
+    """The requests to and from a partner in the last minutes, if it is among those with the most."""
+    since = call.deps.now() - LATELY
     asked = audit_statistics.StatisticsQuery(since=since)
     found = await ask(call, audit_statistics.show_statistics, asked)
     return next((share for share in found.organisations if share.name == name), None)

@@ -4,6 +4,7 @@ A page may load nothing but our own files, runs no script of its own text, and c
 not signed in sees the form to sign in, whatever was asked for.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -30,6 +31,7 @@ from control_plane.admin.tokens import Holder, TokenFileError
 from control_plane.observe import origin
 
 COOKIE = "proxenia"
+PATIENCE = 30.0  # seconds that a page may take
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -104,7 +106,12 @@ class Dashboard:
 
     def _shower(self, page: Page) -> Callable[[web.Request, Session], Awaitable[web.StreamResponse]]:
         async def show(request: web.Request, session: Session) -> web.StreamResponse:
-            values = await page.gather(self._call(request, session, {}), request.query)
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    values = await page.gather(self._call(request, session, {}), request.query)
+            except TimeoutError as error:
+                late = f"expected to know this within {PATIENCE:g} s"
+                raise ApiError("unavailable", late) from error
             return html(render(page.template, self._common(session, page.path) | values))
 
         return show

@@ -15,11 +15,11 @@ _MIN, _MAX = 600.0, 20 * 365 * 86_400.0  # seconds at the ends of the scale
 _SPOT = 24.0  # units within which marks become one
 _TICKS = (
     (3_600.0, "1 h"),
-    (86_400.0, "1 day"),
-    (7 * 86_400.0, "1 week"),
-    (30 * 86_400.0, "1 month"),
-    (365 * 86_400.0, "1 year"),
-    (10 * 365 * 86_400.0, "10 years"),
+    (86_400.0, "1 d"),
+    (7 * 86_400.0, "1 w"),
+    (30 * 86_400.0, "1 mo"),
+    (365 * 86_400.0, "1 y"),
+    (10 * 365 * 86_400.0, "10 y"),
 )
 _WORDS = {
     DatedKind.LEAF: "gateways",

@@ -156,7 +156,7 @@ async def test_a_form_that_is_not_of_this_session_is_refused(
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1"])
-@pytest.mark.parametrize("path", ["do", "login", "logout"])
+@pytest.mark.parametrize("path", ["do", "work", "login", "logout"])
 async def test_a_foreign_page_s_form_is_refused(
     world: World, browser: Browser, origin: str, path: str
 ) -> None:

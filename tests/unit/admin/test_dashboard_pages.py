@@ -8,6 +8,7 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
+from control_plane.admin.dashboard import node_pages
 from control_plane.admin.dashboard.offers_page import strength
 from control_plane.admin.dashboard.routes_page import question
 from control_plane.admin.tokens import Role
@@ -246,3 +247,33 @@ async def test_deliveries_are_a_matrix_and_refusals_are_in_envoys_words(
     assert "<code>ingress</code>" not in text
     assert "<code>ingress</code>" in everything
     assert "not connected to this control plane" in elsewhere
+
+
+async def test_nodes_come_page_by_page_and_can_be_found(
+    world: World, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_pages, "SHOWN", 3)
+    await trusted(world)
+    for number in range(7):
+        address = {"host": f"192.0.2.{number + 1}", "port": 8443}
+        await world.call("POST", "/api/v1/federation/nodes", node(f"lb-{number}", endpoints=[address]))
+
+    first = await browser.page("nodes")
+    following = re.search(r'href="/ui/(nodes\?[^"]+)">Next', first)
+    assert following is not None
+    second = await browser.page(following[1].replace("&amp;", "&"))
+    found = await browser.page("nodes?find=192.0.2.7:")
+    many = await browser.page("nodes?find=LB-")
+    elsewhere = await browser.page("nodes?organisation=visby.example")
+    nonsense = await browser.page("nodes?organisation=-")
+
+    assert names(first) == ["lb-0", "lb-1", "lb-2"]
+    assert names(second) == ["lb-3", "lb-4", "lb-5"]
+    assert (names(found), "There may be more" in found) == (["lb-6"], False)
+    assert (names(many), "There may be more" in many) == (["lb-0", "lb-1", "lb-2"], True)
+    assert "No such node is known." in elsewhere
+    assert 'role="alert"' in nonsense
+
+
+def names(text: str) -> list[str]:
+    return re.findall(r'href="/ui/node\?key=[^"]+">([^<]+)<', text)

@@ -195,6 +195,14 @@ async def test_who_only_looks_starts_no_comparison(world: World, browser: Browse
     assert world.reconciling.reports.reports == []
 
 
+async def test_a_form_that_is_not_of_this_session_starts_nothing(world: World, browser: Browser) -> None:
+    for csrf in ("", "of another session"):
+        status, _, text = await browser.post("work", {"csrf": csrf, "kind": "verify"})
+
+        assert (status, "cross_origin" in text) == (403, True)
+    assert world.verifying.asked == []
+
+
 async def test_work_that_is_none_is_refused(browser: Browser) -> None:
     status, _, text = await browser.send("work", {"kind": "remove-everything"})
 
