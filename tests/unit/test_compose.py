@@ -98,6 +98,17 @@ def test_what_is_mounted_exists(name: str) -> None:
             assert source in COMPOSE["volumes"]
 
 
+@pytest.mark.parametrize("name", RUNNING)
+def test_all_of_the_state_directory_can_be_written_and_outlives_the_container(name: str) -> None:
+    """The rest of the container cannot: keys, heads of the audit, and locks lie side by side there."""
+    targets = [volume.split(":")[1] for volume in RUNNING[name]["volumes"]]
+
+    assert "PROXENIA_STATE_DIR=/var/lib/proxenia" in (ROOT / "Dockerfile").read_text()
+    assert sorted(targets) == ["/var/lib/proxenia", "/var/lib/proxenia/run"]
+    every = {volume for each in RUNNING.values() for volume in each["volumes"]}
+    assert len(every) == 6
+
+
 @EACH
 def test_published_ports_are_on_the_loopback_of_this_machine(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", ()))

@@ -1,17 +1,21 @@
 """What docker-compose.yml would start, started by hand: the same commands, settings and health checks.
 
-There need not be a container engine where the tests run. Addresses become free ports of the loopback.
+There need not be a container engine where the tests run. Addresses become free ports of the loopback. Where
+mounts can be made, each process has its service's volumes, and the state directory is otherwise read-only.
 """
 
 import asyncio
 import os
 import re
+import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, STDOUT, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +29,15 @@ pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[3]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 ADDRESS = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}:(\d+)")
+STATE = "/var/lib/proxenia"
+# Arguments: the state directory, then a volume and its place for each mount, then -- and the command.
+CONTAINED = """
+mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" || exit 99
+shift
+while [ "$1" != -- ]; do mount --bind "$1" "$2" || exit 99; shift 2; done
+shift
+exec "$@"
+"""
 
 
 class Machine:
@@ -32,7 +45,10 @@ class Machine:
 
     def __init__(self, directory: Path, database_url: str) -> None:
         self._directory = directory
+        self._state = directory / "state"
         self._database_url = database_url
+        for folder in ("", "run", "ca", "gateway"):  # as the image has them
+            (self._state / folder).mkdir(mode=0o700)
         self._ports: dict[str, int] = {}
 
     def _here(self, text: str) -> str:
@@ -52,15 +68,27 @@ class Machine:
             given["PROXENIA_DATABASE_URL"] = self._database_url
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("PROXENIA_")}
         path = f"{Path(sys.executable).parent}:{inherited['PATH']}"
-        return {**inherited, **given, "PATH": path, "PROXENIA_STATE_DIR": str(self._directory)}
+        return {**inherited, **given, "PATH": path, "PROXENIA_STATE_DIR": str(self._state)}
+
+    def _contained(self, name: str, argv: list[str]) -> list[str]:
+        """The command with the service's volumes and a state directory that is read-only but for them."""
+        if not can_mount():
+            return argv
+        mounts: list[str] = []
+        for volume in sorted(SERVICES[name]["volumes"], key=len):
+            source, target = volume.split(":")[:2]
+            kept = self._directory / "volumes" / source
+            if not kept.exists():  # a new volume begins as what the image has there
+                shutil.copytree(str(self._state) + target.removeprefix(STATE), kept)
+            mounts += [str(kept), str(self._state) + target.removeprefix(STATE)]
+        return ["unshare", "--mount", "sh", "-c", CONTAINED, "sh", str(self._state), *mounts, "--", *argv]
 
     @asynccontextmanager
     async def running(self, name: str) -> AsyncIterator[None]:
         """The service's own command, until the block ends."""
         with (self._directory / f"{name}.log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(
-                "proxenia",
-                *SERVICES[name]["command"],
+                *self._contained(name, ["proxenia", *SERVICES[name]["command"]]),
                 env=self.environment(name),
                 stdin=DEVNULL,
                 stdout=log,
@@ -77,9 +105,20 @@ class Machine:
         words = [self._here(word) for word in command]
         argv = ["sh", "-c", *words] if how == "CMD-SHELL" else words
         process = await asyncio.create_subprocess_exec(
-            *argv, env=self.environment(name), stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL
+            *self._contained(name, argv),
+            env=self.environment(name),
+            stdin=DEVNULL,
+            stdout=DEVNULL,
+            stderr=DEVNULL,
         )
         return await process.wait() == 0
+
+
+@cache
+def can_mount() -> bool:
+    """Whether a process may have mounts of its own here."""
+    command = ["unshare", "--mount", "mount", "--bind", "/tmp", "/tmp"]  # noqa: S108 - it is there
+    return shutil.which("unshare") is not None and subprocess.run(command, check=False).returncode == 0
 
 
 async def _ended(process: Process) -> None:
