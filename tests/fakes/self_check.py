@@ -43,18 +43,21 @@ class FakeViews:
 
 @dataclass
 class FakeKeeping:
-    """Implements ports.peering.BundleKeeping as far as it is looked at."""
+    """Implements ports.peering.BundleKeeping with what a test puts in; nothing is fetched."""
 
     known: list[BundleState] = field(default_factory=list)
+    refreshed: list[TrustDomain] = field(default_factory=list)
 
     async def states(self) -> list[BundleState]:
         return list(self.known)
 
     async def follow(self, source: BundleSource, *, actor: str) -> None:
-        raise NotImplementedError
+        del actor
+        self.known = [BundleState(source=source)]
 
     async def refresh(self, organisation: TrustDomain) -> None:
-        raise NotImplementedError
+        self.refreshed.append(organisation)
 
     async def approve(self, organisation: TrustDomain, *, actor: str) -> Bundle:
-        raise NotImplementedError
+        del actor
+        return Bundle(organisation, (), sequence=7)

@@ -157,14 +157,14 @@ async def _object(world: World) -> None:
 
 
 async def _expired(world: World) -> None:
-    world.expiries.items = (_ending(-5, "expired"),)
+    world.expiries.items = (ending(-5, "expired"),)
 
 
 async def _ends(world: World) -> None:
-    world.expiries.items = (_ending(500, "warning"),)
+    world.expiries.items = (ending(500, "warning"),)
 
 
-def _ending(left: int, severity: str) -> Expiring:
+def ending(left: int, severity: str) -> Expiring:
     return Expiring(
         subject="gw-1",
         kind=DatedKind.LEAF,

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -40,6 +40,7 @@ from tests.fakes.answers import FakeAnswerKeys
 from tests.fakes.audit import FakeAudit, FakeFollowing, FakeStatistics
 from tests.fakes.certificates import FakeExpiries, FakeRotations
 from tests.fakes.deliveries import FakeDeliveries
+from tests.fakes.desk import FakeInviting, FakeJoining
 from tests.fakes.discovery import FakeSources
 from tests.fakes.fitness import FakeFitness
 from tests.fakes.heads import FakeHeads, FakeOffering
@@ -254,23 +255,29 @@ async def _read(answer: aiohttp.ClientResponse) -> Answer:
 
 @asynccontextmanager
 async def running(
-    database: Database | None = None, following: Fetcher | None = None, *, partners: bool = False
+    database: Database | None = None,
+    following: Fetcher | None = None,
+    *,
+    partners: bool = False,
+    through: Callable[[Dependencies], Dependencies] = lambda deps: deps,
 ) -> AsyncIterator[World]:
-    """A world whose API listens on a unix socket and on TCP; with ``partners`` it sees what they say."""
+    """A world whose API listens on a unix socket and on TCP; with ``partners`` it sees what they say.
+
+    ``through`` may stand between the API and what it works with.
+    """
     with tempfile.TemporaryDirectory(prefix="pxa") as name:
         world = World(Path(name), database=database)
         if following:
             world.peering = _following(world, following)
         if partners:
-            nobody = cast("Any", None)
             world.peering = PeeringParts(
-                inviting=nobody, joining=nobody, views=world.views, bundles=world.keeping
+                inviting=FakeInviting(), joining=FakeJoining(), views=world.views, bundles=world.keeping
             )
         for role in Role:
             world.tokens[role] = new_token(world.token_file, name=role.value, role=role)
         socket = world.directory / "run" / "admin.sock"
         connector = aiohttp.UnixConnector(str(socket))
-        async with serve_admin(create_app(world.dependencies()), socket, port=0) as serving:
+        async with serve_admin(create_app(through(world.dependencies())), socket, port=0) as serving:
             world.serving = serving
             async with aiohttp.ClientSession(connector=connector) as session:
                 world.session = session

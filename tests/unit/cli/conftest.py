@@ -3,7 +3,9 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -18,8 +20,9 @@ asyncio.set_event_loop(None)
 class _Thread(threading.Thread):
     """Runs the API on a loop of its own until told to stop."""
 
-    def __init__(self) -> None:
+    def __init__(self, **as_made: Any) -> None:  # noqa: ANN401 - what running() takes
         super().__init__(name="api", daemon=True)
+        self._as_made = as_made
         self.world: World | None = None
         self.ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -30,7 +33,7 @@ class _Thread(threading.Thread):
 
     async def _serve(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        async with running() as world:
+        async with running(**self._as_made) as world:
             self.world = world
             self.ready.set()
             await self._end.wait()
@@ -70,9 +73,10 @@ class Terminal:
         return result.stdout
 
 
-@pytest.fixture
-def terminal() -> Iterator[Terminal]:
-    thread = _Thread()
+@contextmanager
+def open_terminal(**as_made: Any) -> Iterator[Terminal]:  # noqa: ANN401 - what running() takes
+    """A terminal of a running organisation, made as ``running`` of tests.unit.admin.world says."""
+    thread = _Thread(**as_made)
     thread.start()
     assert thread.ready.wait(10)
     assert thread.world is not None
@@ -80,3 +84,9 @@ def terminal() -> Iterator[Terminal]:
         yield Terminal(thread.world)
     finally:
         thread.stop()
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    with open_terminal() as opened:
+        yield opened
