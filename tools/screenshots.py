@@ -31,22 +31,28 @@ _HREFS = "all => all.map(link => link.getAttribute('href'))"
 
 
 async def addresses(page: Page, root: str) -> dict[str, str]:
-    """An address for each page, by its path."""
+    """An address for each page, by its path; and for what is asked before a partner is revoked."""
     found = {each.path: each.path for each in PAGES if each.title}
     wanted = {each.path for each in PAGES} - set(found)
+    found["work"] = await _work(page, root)
     for path in list(found):
-        if not wanted:
-            break
         await page.goto(f"{root}{_ROOT}{path}")
         links: Iterable[str] = await page.eval_on_selector_all("main a[href]", _HREFS)
         for link in links:
             name = urlsplit(link).path.removeprefix(_ROOT)
-            if name in wanted:
-                wanted.discard(name)
+            if name in wanted - set(found):
                 found[name] = link.partition(_ROOT)[2]
-    if wanted:
-        raise SystemExit(f"expected a link to each page, got none to {', '.join(sorted(wanted))}")
-    return found
+    if missing := wanted - set(found):
+        raise LookupError(f"expected a link to each page, got none to {', '.join(sorted(missing))}")
+    return found | {"organisation-revoke": f"{found['organisation']}&verb=revoke"}
+
+
+async def _work(page: Page, root: str) -> str:
+    """Where the work is that a form has begun."""
+    await page.goto(f"{root}{_ROOT}audit")
+    await page.get_by_role("button", name="Verify", exact=True).click()
+    await page.wait_for_url("**/ui/work?id=*")
+    return page.url.partition(_ROOT)[2]
 
 
 async def shoot(page: Page, url: str, into: Path, name: str) -> int:

@@ -22,7 +22,7 @@ TICK = 0.05  # seconds between looks at what is in memory
 LOOK = 0.5  # seconds between looks at the database; at once when this process stored a row
 CALM = 0.03  # seconds after such a look, however much is stored
 SURVEY = 2.0  # seconds between looks at gateways, problems and circuits
-FIGURES = 5.0  # seconds between news that only say that rows came: curves and counts
+FIGURES = 5.0  # seconds after a row until curves and counts are news, however many come
 BEAT = 15.0  # seconds after which a line is sent anyway, so that nobody in between thinks it dead
 PATIENCE = 10.0  # seconds for a browser to take what is sent
 MAX_FOLLOWERS = 32
@@ -42,7 +42,8 @@ class News:
         self._state = ""
         self._survey = ""
         self._surveyed = float("-inf")
-        self._counted = (float("-inf"), "")
+        self._counted = ""  # the newest row that curves and counts were told of
+        self._uncounted = 0.0  # since when there are newer ones
 
     async def close(self, _: web.Application) -> None:
         """End every stream, so that a stop waits for none of them."""
@@ -136,10 +137,11 @@ class News:
             self._surveyed = now
             with suppress(UnavailableError):
                 self._survey = await self._look_around()
-        counted_at, counted = self._counted
-        if counted != self._newest and now - counted_at > FIGURES:
-            self._counted = (now, self._newest)
-        state = f"{self._deps.overview.revision}-{self._survey}-{self._counted[1][:8]}"
+        if self._counted == self._newest:
+            self._uncounted = now
+        elif now - self._uncounted > FIGURES:
+            self._counted = self._newest
+        state = f"{self._deps.overview.revision}-{self._survey}-{self._counted[:8]}"
         if state != self._state:
             self._state = state
             self._wake()

@@ -1,7 +1,7 @@
 // What the server rendered stays readable without this. It puts new events where data-rows is, replaces the parts of a page
 // that are marked data-live when something else is different, and gives long tables and the picture a box to search in.
 
-const PAUSE = 1000; // ms between two renewals: a burst of news is one
+const PAUSE = 500; // ms between two renewals: a burst of news is one
 
 const say = (text) => { const said = document.getElementById("said"); if (said && said.textContent !== text) said.textContent = text; };
 
@@ -80,6 +80,7 @@ function box(text, then, value = "") {
 const filters = new Map();
 
 function furnish(part) {
+  reach(part);
   for (const table of part.querySelectorAll("table[data-filter]")) {
     if (table.tBodies[0].rows.length <= 8) continue;
     const name = table.dataset.filter || [...document.querySelectorAll("table")].indexOf(table);
@@ -94,6 +95,17 @@ function furnish(part) {
   }
 }
 
+// What is wider than its place can be scrolled by the keyboard too.
+function reach(part) {
+  for (const wide of part.querySelectorAll(".wide, .chart")) {
+    if (wide.scrollWidth <= wide.clientWidth || wide.hasAttribute("tabindex")) continue;
+    wide.tabIndex = 0;
+    wide.setAttribute("role", "region");
+    wide.setAttribute("aria-label", wide.querySelector("caption")?.textContent || wide.closest("section, main")?.querySelector("h2, h1")?.textContent.trim() || "Table");
+  }
+}
+
 for (const place of document.querySelectorAll("[data-find-box]")) place.replaceWith(box("Find", (text) => { wanted = text; search(); }));
 furnish(document);
+addEventListener("resize", () => reach(document));
 follow();

@@ -1,0 +1,74 @@
+"""What axe finds on every page of the dashboard, in both themes: nothing serious."""
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import BrowserContext, Page, expect
+
+from tests.browser.system import System, link
+from tools.screenshots import addresses
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SERIOUS = {"serious", "critical"}
+WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+async def signed_in(context: BrowserContext, partners: System) -> Page:
+    page = await context.new_page()
+    await page.goto(await link(partners.novgorod.organisation))
+    return page
+
+
+async def violations(page: Page) -> list[str]:
+    """Each with its rule and the first place."""
+    found = (await Axe().run(page)).response["violations"]
+    return [
+        f"{page.url} {one['id']}: {one['nodes'][0]['html'][:150]} {one['nodes'][0]['failureSummary'][:200]}"
+        for one in found
+        if one["impact"] in SERIOUS
+    ]
+
+
+async def test_axe_finds_nothing_serious_on_any_page_in_either_theme(partners: System) -> None:
+    await partners.call()
+    context = await partners.browser.new_context(bypass_csp=True, viewport={"width": 1440, "height": 900})
+    page = await signed_in(context, partners)
+    root = partners.novgorod.root
+    found: list[str] = []
+
+    for address in (*(await addresses(page, root)).values(), "login?code=used"):
+        await page.goto(f"{root}/ui/{address}")
+        for scheme in ("light", "dark"):
+            await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            found += [f"{scheme}: {one}" for one in await violations(page)]
+
+    await context.close()
+    assert found == []
+
+
+@pytest.mark.parametrize("width", [400, 2560])
+async def test_no_page_is_wider_than_its_window(partners: System, width: int) -> None:
+    context = await partners.browser.new_context(viewport={"width": width, "height": 900})
+    page = await signed_in(context, partners)
+    root, wider = partners.novgorod.root, {}
+
+    for name, address in (await addresses(page, root)).items():
+        await page.goto(f"{root}/ui/{address}")
+        wider[name] = await page.evaluate(WIDER)
+
+    await context.close()
+    assert {name: by for name, by in wider.items() if by} == {}
+
+
+async def test_everything_can_be_reached_by_the_keyboard(partners: System) -> None:
+    page = await partners.novgorod.at()
+
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_text("Skip to content")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("main")).to_be_focused()
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+
+    await expect(page.locator("h1")).to_have_text("Organisations")
+    assert partners.wrong == []
