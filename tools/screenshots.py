@@ -32,9 +32,11 @@ _HREFS = "all => all.map(link => link.getAttribute('href'))"
 
 async def addresses(page: Page, root: str) -> dict[str, str]:
     """An address for each page, by its path; and for what is asked before a partner is revoked."""
-    found = {each.path: each.path for each in PAGES if each.title}
+    found = {"work": await _work(page, root)}
+    await page.goto(f"{root}{_ROOT}")
+    for link in await page.eval_on_selector_all("nav a[href]", _HREFS):
+        found.setdefault(link.removeprefix(_ROOT), link.removeprefix(_ROOT))
     wanted = {each.path for each in PAGES} - set(found)
-    found["work"] = await _work(page, root)
     for path in list(found):
         await page.goto(f"{root}{_ROOT}{path}")
         links: Iterable[str] = await page.eval_on_selector_all("main a[href]", _HREFS)
