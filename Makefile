@@ -38,7 +38,7 @@ demo: $(VENV)/.run
 
 test: $(VENV)/.dev
 	@tools/setup packages $(TEST_PACKAGES)
-	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n $(PROCESSES) --no-loadscope-reorder $(ARGS)
 
 check: lint types imports shape
 

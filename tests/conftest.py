@@ -15,29 +15,39 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 asyncio.set_event_loop(None)
 
 settings.register_profile("proxenia", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("proxenia")
 
-TESTS = Path(__file__).parent
 # Folders whose tests share a running system (or the multicast of this host), the longest first.
 TOGETHER = ("e2e", "integration/discovery", "browser", "docs", "integration/admin")
 
 
-def _group(item: pytest.Item) -> str:
-    file = item.path.relative_to(TESTS).as_posix()
+def _group(nodeid: str) -> str:
+    """The folder or the file whose tests stay together."""
+    file = nodeid.partition("::")[0].removeprefix("tests/")
     return next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
 
 
-@pytest.hookimpl(tryfirst=True)  # before the plugin reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests go to one process, and in which order."""
+    """The long groups first."""
     places = {folder: place for place, folder in enumerate(TOGETHER)}
-    items.sort(key=lambda item: places.get(_group(item), len(TOGETHER)))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=lambda item: places.get(_group(item.nodeid), len(TOGETHER)))
+
+
+class _Groups(LoadScopeScheduling):  # type: ignore[misc]  # that package is not typed
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Which tests go to one process."""
+    return _Groups(config, log)
 
 
 @contextmanager
