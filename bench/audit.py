@@ -29,6 +29,11 @@ def report_ingest(report: Report, figures: Figures) -> None:
     report.figure("PostgreSQL", figures.database_cpu / figures.seconds, unit="cores")
     report.figure("verify", figures.verified / figures.verify_seconds, unit="rows/s", at_least=100_000)
     report.figure("rows verified of those stored", figures.verified / figures.rows, unit="ratio", at_least=1)
+    report.figure(
+        "rows exported of those verified", figures.exported / figures.verified, unit="ratio", at_least=1
+    )
+    report.figure("export", figures.exported / figures.export_seconds, unit="rows/s")
+    report.figure("export: memory", figures.export_memory, unit="MB", at_most=100)
 
 
 async def main() -> int:

@@ -26,7 +26,8 @@ WINDOW = 100_000  # rows of the log that are looked at before the next ones
 SCAN = 20_000  # the same for one answer to who follows
 GAP = 50_000  # rows that are left out before another part of the log begins
 PAGE = 10_000
-_BATCHES = 50  # read at once
+_AT_ONCE = 5_000  # rows that are in memory, or those of one batch
+_MOST_BATCHES = 500  # that are read at once
 _WITHIN = 25.0  # seconds
 
 _NAMES = ", ".join(f"e.{name}" for name in COLUMNS)
@@ -142,10 +143,10 @@ class PostgresFollowing:
 
     async def _rows(self, first: int, end: int, numbers: Sequence[int]) -> AsyncIterator[Exported]:
         """The rows, and nodes for the others, some batches at a time."""
-        at, taken = first, 0
+        at, taken, limit = first, 0, 1
         while at < end:
             async with self._pool.connection() as connection:
-                batches = await connection.fetch(_BODIES, at, end, _BATCHES, timeout=_WITHIN)
+                batches = await connection.fetch(_BODIES, at, end, limit, timeout=_WITHIN)
                 leaves = [leaf for row in batches for _, leaf in unpack(row["body"])]
                 stop = bisect_left(numbers, at + len(leaves), lo=taken)
                 rows = await _read(connection, batches, numbers[taken:stop])
@@ -154,6 +155,7 @@ class PostgresFollowing:
             for one in _interleaved(at, leaves, rows):
                 yield one
             at, taken = at + len(leaves), stop
+            limit = max(1, min(_MOST_BATCHES, _AT_ONCE * len(batches) // len(leaves)))
             await asyncio.sleep(0)
 
 
