@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from control_plane.admin.agreement_rules import Verb, after_verb, by_hand, check_anchored
 from control_plane.admin.ledger import Deed, perform
-from control_plane.admin.listing import Page, PageQuery, read_page
+from control_plane.admin.listing import Page, PageQuery, read_page, shaped
 from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, Route, route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.revocations import occasion, revocation_view
@@ -62,7 +62,7 @@ async def list_agreements(call: Call, query: PageQuery) -> Reply:
     # Bundles come with agreements, so those of this page are among as many bundles after the same key.
     bundles = await call.deps.objects.page(Kind.BUNDLE, after=query.after, limit=len(page) or 1)
     anchors = {bundle.key: value_of(bundle, Bundle).anchors for bundle in bundles}
-    views = tuple(agreement_view(stored, anchors.get(stored.key, ())) for stored in page)
+    views = await shaped(page, lambda stored: agreement_view(stored, anchors.get(stored.key, ())))
     return Reply(Page(views, following))
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from control_plane.admin.authorization import Asking, judging
 from control_plane.admin.explain_facts import gathered
-from control_plane.admin.listing import Page, PageQuery, read_page
+from control_plane.admin.listing import Page, PageQuery, read_page, shaped
 from control_plane.admin.operation import API, Call, Operation, Reply, route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.stored import value_of
@@ -17,6 +17,7 @@ from control_plane.model.problem import InvalidValueError, Problem
 from control_plane.model.resource import Resource, ResourceKind
 from control_plane.plan.explain.words import meaning
 from control_plane.ports.audit import AuditQuery
+from control_plane.ports.objects import Stored
 
 ROUTE_LIST = f"{API}/federation/routes"
 EXPLAIN = f"{ROUTE_LIST}/explain"
@@ -82,13 +83,15 @@ async def list_routes(call: Call, query: PageQuery) -> Reply:
     """One page: ours as partners take them, partners' as our applications do."""
     page, following = await read_page(call.deps.objects, Kind.RESOURCE, query)
     facts = await gathered(call, "")
-    views = []
-    for stored in page:
+    own, judge = call.deps.own, judging(call)
+
+    def view(stored: Stored) -> RouteView:
         resource = value_of(stored, Resource)
-        outward = resource.organisation != call.deps.own
-        cause = judging(call).explain(Question(route=resource.key), facts).cause if outward else None
-        views.append(_view(resource, cause, outward=outward))
-    return Reply(Page(tuple(views), following))
+        outward = resource.organisation != own
+        cause = judge.explain(Question(route=resource.key), facts).cause if outward else None
+        return _view(resource, cause, outward=outward)
+
+    return Reply(Page(await shaped(page, view), following))
 
 
 def _view(resource: Resource, cause: Problem | None, *, outward: bool) -> RouteView:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from control_plane.admin.listing import Page, PageQuery, read_page
+from control_plane.admin.listing import Page, PageQuery, read_page, shaped
 from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.stored import value_of
@@ -122,7 +122,9 @@ async def list_gateways(call: Call, query: PageQuery) -> Reply:
     """One page."""
     page, following = await read_page(call.deps.objects, Kind.GATEWAY, query)
     states = by_gateway(await call.deps.deliveries.all())
-    views = tuple(_gateway_view(value_of(stored, Gateway), states.get(stored.key)) for stored in page)
+    views = await shaped(
+        page, lambda stored: _gateway_view(value_of(stored, Gateway), states.get(stored.key))
+    )
     return Reply(Page(views, following))
 
 

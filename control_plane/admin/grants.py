@@ -1,7 +1,7 @@
 """Grants: who may use which of our resources."""
 
 from control_plane.admin.ledger import Deed, perform
-from control_plane.admin.listing import OrganisationQuery, Page, read_page
+from control_plane.admin.listing import OrganisationQuery, Page, read_page, shaped
 from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.stored import find, read_back, refuse_existing
@@ -18,7 +18,7 @@ GRANT = GRANTS + "/{key}"
 async def list_grants(call: Call, query: OrganisationQuery) -> Reply:
     """One page."""
     page, following = await read_page(call.deps.objects, Kind.GRANT, query)
-    return Reply(Page(tuple(grant_view(stored) for stored in page), following))
+    return Reply(Page(await shaped(page, grant_view), following))
 
 
 @route(Operation("GET", GRANT, Nothing, GrantView, "One grant"))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from control_plane.admin.ledger import Deed, perform
-from control_plane.admin.listing import Page, PageQuery, read_page
+from control_plane.admin.listing import Page, PageQuery, read_page, shaped
 from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.stored import find, read_back, refuse_existing, value_of
@@ -52,7 +52,7 @@ def group_view(stored: Stored) -> GroupView:
 async def list_groups(call: Call, query: PageQuery) -> Reply:
     """One page."""
     page, following = await read_page(call.deps.objects, Kind.GROUP, query)
-    return Reply(Page(tuple(group_view(stored) for stored in page), following))
+    return Reply(Page(await shaped(page, group_view), following))
 
 
 @route(Operation("GET", GROUP, Nothing, GroupView, "One group"))

@@ -1,6 +1,7 @@
 """Lists by key: a page is what follows a key, so nothing is skipped or repeated when objects come and go."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
@@ -12,12 +13,19 @@ from control_plane.ports.objects import Objects, Stored
 MAX_PAGE = 1000
 _STEP = 500  # objects read at once when all are looked through
 
+PAGE = 500  # items of a page at most, however many were asked for: it has to be made while others wait
+_SLICE = 50  # items that are shaped without letting anything else run
+
 Item = TypeVar("Item")
+Shape = TypeVar("Shape")
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """Part of a list; ``next`` is the ``after`` of the following page, null on the last."""
+    """Part of a list, which may be less than was asked for; ``next`` is the ``after`` of the following page.
+
+    It is null on the last.
+    """
 
     items: tuple[Item, ...]
     next: str | None = None
@@ -46,14 +54,25 @@ class OrganisationQuery(PageQuery):
     organisation: TrustDomain | None = None
 
 
-async def read_page(objects: Objects, kind: Kind, query: PageQuery) -> tuple[list[Stored], str | None]:
+async def read_page(
+    objects: Objects, kind: Kind, query: PageQuery, *, most: int = PAGE
+) -> tuple[list[Stored], str | None]:
     """The objects of a page, and the cursor of the next (None: this is the last)."""
     organisation = query.organisation if isinstance(query, OrganisationQuery) else None
-    found = await objects.page(
-        kind, after=query.after, limit=query.limit + 1, organisation=organisation or ""
-    )
-    shown = found[: query.limit]
+    limit = min(query.limit, most)
+    found = await objects.page(kind, after=query.after, limit=limit + 1, organisation=organisation or "")
+    shown = found[:limit]
     return shown, shown[-1].key if len(found) > len(shown) else None
+
+
+async def shaped(items: Iterable[Item], shape: Callable[[Item], Shape]) -> tuple[Shape, ...]:
+    """Each item as it is shown, with turns for others in between."""
+    made: list[Shape] = []
+    for item in items:
+        made.append(shape(item))
+        if len(made) % _SLICE == 0:
+            await asyncio.sleep(0)
+    return tuple(made)
 
 
 async def every(

@@ -103,11 +103,10 @@ async def trust_levels(
     objects: Objects, organisations: Iterable[TrustDomain]
 ) -> Mapping[TrustDomain, AgreementState]:
     """The state of the agreement with each organisation; ``untrusted`` where there is none."""
-    levels: dict[TrustDomain, AgreementState] = {}
-    for organisation in set(organisations):
-        stored = await objects.get(Kind.AGREEMENT, organisation)
-        levels[organisation] = value_of(stored, Agreement).state if stored else AgreementState.UNTRUSTED
-    return levels
+    wanted = set(organisations)
+    found = await objects.many(Kind.AGREEMENT, wanted)
+    levels = dict.fromkeys(wanted, AgreementState.UNTRUSTED)
+    return levels | {TrustDomain(key): value_of(stored, Agreement).state for key, stored in found.items()}
 
 
 async def node_reply(call: Call, spoken: Spoken) -> Reply:

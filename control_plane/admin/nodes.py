@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from control_plane.admin.bulk import DEADLINE, Loaded, check_lines, load
 from control_plane.admin.ledger import Deed, perform
-from control_plane.admin.listing import OrganisationQuery, Page
+from control_plane.admin.listing import OrganisationQuery, Page, shaped
 from control_plane.admin.node_view import (
     NodeView,
     node_reply,
@@ -37,6 +37,7 @@ from control_plane.model.problem import InvalidValueError
 
 NODES = f"{API}/federation/nodes"
 NODE = NODES + "/{key}"
+MOST = 250  # on a page: what is known of each comes from many places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +68,11 @@ def check_partner(own: TrustDomain, node: Node) -> None:
 @route(Operation("GET", NODES, OrganisationQuery, Page[NodeView], "Nodes, by key"))
 async def list_nodes(call: Call, query: OrganisationQuery) -> Reply:
     """One page."""
-    page, following = await read_nodes(call.deps.objects, query)
+    page, following = await read_nodes(call.deps.objects, replace(query, limit=min(query.limit, MOST)))
     states = await states_of(call.deps)
     levels = await trust_levels(call.deps.objects, (one.node.organisation for one in page))
-    views = tuple(
-        node_view(one, call.deps, trust=levels[one.node.organisation], states=states) for one in page
+    views = await shaped(
+        page, lambda one: node_view(one, call.deps, trust=levels[one.node.organisation], states=states)
     )
     return Reply(Page(views, following))
 

@@ -1,12 +1,12 @@
 """Comparing the audit with partners: reports, comparing on demand, and how it stands with each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from control_plane.admin.dependencies import AuditParts
-from control_plane.admin.listing import MAX_PAGE, Page
+from control_plane.admin.listing import MAX_PAGE, PAGE, Page, shaped
 from control_plane.admin.moments import Moment
 from control_plane.admin.operation import API, Call, Keyed, Nothing, Operation, Reply, route
 from control_plane.admin.problems import ApiError
@@ -65,8 +65,8 @@ class ReconciliationView:
     @classmethod
     def of(cls, report: Reconciliation) -> "ReconciliationView":
         """The view of a report."""
-        facts = asdict(report)
-        interval: dict[str, Any] = facts.pop("interval")
+        facts: dict[str, Any] = {each.name: getattr(report, each.name) for each in fields(report)}
+        interval = asdict(facts.pop("interval"))
         facts["differences"] = tuple(_difference(one) for one in report.differences)
         return cls(agrees=report.agrees, **interval, **facts)
 
@@ -123,10 +123,11 @@ def _parts(call: Call) -> AuditParts:
 @route(Operation("GET", RECONCILIATIONS, ReportQuery, Page[ReconciliationView], "Comparisons, newest first"))
 async def list_reconciliations(call: Call, wanted: ReportQuery) -> Reply:
     """Without the differences."""
+    limit = min(wanted.limit, PAGE)
     found = await _parts(call).reports.page(
-        organisation=wanted.organisation, after=wanted.after, limit=wanted.limit + 1
+        organisation=wanted.organisation, after=wanted.after, limit=limit + 1
     )
-    page = tuple(ReconciliationView.of(report) for report in found[: wanted.limit])
+    page = await shaped(found[:limit], ReconciliationView.of)
     return Reply(Page(page, page[-1].id if len(found) > len(page) else None))
 
 

@@ -4,7 +4,7 @@ from functools import partial
 
 from control_plane.admin.bulk import DEADLINE, Loaded, check_lines, load
 from control_plane.admin.ledger import Deed, perform
-from control_plane.admin.listing import OrganisationQuery, Page, read_page
+from control_plane.admin.listing import OrganisationQuery, Page, read_page, shaped
 from control_plane.admin.operation import (
     API,
     JSON_LINES,
@@ -31,7 +31,7 @@ RESOURCE = RESOURCES + "/{key}"
 async def list_resources(call: Call, query: OrganisationQuery) -> Reply:
     """One page."""
     page, following = await read_page(call.deps.objects, Kind.RESOURCE, query)
-    return Reply(Page(tuple(resource_view(stored) for stored in page), following))
+    return Reply(Page(await shaped(page, resource_view), following))
 
 
 @route(Operation("GET", RESOURCE, Nothing, ResourceView, "One resource"))

@@ -10,7 +10,7 @@ from control_plane.model.conditions import Conditions
 from control_plane.model.grant import Capability, Grant
 from control_plane.model.node import Endpoint
 from control_plane.model.resource import Resource, ResourceKind
-from control_plane.pki.certificate import CertificateInfo, certificate_info
+from control_plane.pki.certificate import CertificateInfo, certificate_info, pem_fingerprint
 from control_plane.ports.objects import Stored
 
 
@@ -154,7 +154,7 @@ def agreement_view(stored: Stored, anchors: tuple[str, ...]) -> AgreementView:
         revoked_identities=agreement.revoked_identities,
         revoked_serials=agreement.revoked_serials,
         revocation=cut_view(agreement.cut),
-        fingerprints=tuple(certificate_info(anchor).fingerprint_sha256 for anchor in anchors),
+        fingerprints=tuple(pem_fingerprint(anchor) for anchor in anchors),
         created_at=stored.created_at,
         updated_at=stored.updated_at,
         revision=stored.revision,

@@ -1,8 +1,10 @@
 """What a certificate says, read into values that people, the API and the audit can show."""
 
+from base64 import b64decode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import TypeVar
 
 from cryptography import x509
@@ -89,6 +91,12 @@ def to_pem(certificates: Iterable[x509.Certificate]) -> str:
 def fingerprint(certificate: x509.Certificate) -> str:
     """SHA-256 of the DER form, lower-case hex."""
     return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def pem_fingerprint(pem: str) -> str:
+    """The same of a certificate that is known to be one, without reading what it says."""
+    lines = (line for line in pem.splitlines() if not line.startswith("-----"))
+    return sha256(b64decode("".join(lines))).hexdigest()
 
 
 def serial_hex(serial: int) -> str:

@@ -1,6 +1,6 @@
 """The store of operator-made objects: nodes, agreements, bundles, resources, grants, gateways."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -53,6 +53,9 @@ class Objects(Protocol):
 
     async def get(self, kind: Kind, key: str) -> Stored | None:
         """One object, or None."""
+
+    async def many(self, kind: Kind, keys: Collection[str]) -> dict[str, Stored]:
+        """Those of these objects that exist, by key."""
 
     async def page(
         self, kind: Kind, *, after: str = "", limit: int = 100, organisation: str = ""

@@ -18,7 +18,8 @@ WHERE revision IN (
 )
 GROUP BY revision ORDER BY revision {}
 """
-_BEFORE = _REVISIONS.format("$1 = 0 OR revision < $1 ORDER BY revision DESC", "DESC")
+_BEFORE = _REVISIONS.format("revision < $1 ORDER BY revision DESC", "DESC")
+_ALL = 2**62
 _SINCE = _REVISIONS.format("revision > $1 ORDER BY revision", "ASC")
 
 # What a row of the history holds is what the object was from that revision on.
@@ -44,7 +45,7 @@ class PostgresHistory:
     async def revisions(self, *, before: int = 0, limit: int = 100) -> list[Revision]:
         """The last changes before revision ``before`` (0: all), newest first."""
         async with self._pool.connection() as connection:
-            rows = await connection.fetch(_BEFORE, before, limit, MAX_NAMED)
+            rows = await connection.fetch(_BEFORE, before or _ALL, limit, MAX_NAMED)
         return [_revision(row) for row in rows]
 
     async def since(self, revision: int, *, limit: int = 100) -> list[Revision]:

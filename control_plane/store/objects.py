@@ -6,7 +6,7 @@ misses anything at or below n. It also makes "look, then change" safe without fu
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
@@ -72,6 +72,14 @@ class PostgresObjects:
         async with connection_of(self._pool) as connection:
             row = await connection.fetchrow(objects_sql.GET, str(kind), key)
         return None if row is None else codec.stored(row)
+
+    async def many(self, kind: Kind, keys: Collection[str]) -> dict[str, Stored]:
+        """Those of these objects that exist, by key."""
+        if not keys:
+            return {}
+        async with connection_of(self._pool) as connection:
+            rows = await connection.fetch(objects_sql.MANY, str(kind), list(keys))
+        return {row["key"]: codec.stored(row) async for turn in _turns(rows) for row in turn}
 
     async def page(
         self, kind: Kind, *, after: str = "", limit: int = 100, organisation: str = ""

@@ -56,6 +56,8 @@ _STORED = "SELECT kind, key, body, revision, created_at, updated_at FROM objects
 
 GET = f"{_STORED} WHERE kind = $1 AND key = $2 AND NOT deleted"
 
+MANY = f"{_STORED} WHERE kind = $1 AND key = ANY ($2::text[]) AND NOT deleted"
+
 PAGE = f"{_STORED} WHERE kind = $1 AND key > $2 AND NOT deleted ORDER BY key LIMIT $3"
 
 PAGE_OF = f"""

@@ -287,3 +287,14 @@ async def test_followers_are_woken_at_the_start_and_by_a_change(objects: Objects
 
     assert seen == 1
     await wakeups.aclose()  # type: ignore[attr-defined] # both are generators
+
+
+async def test_many_are_read_at_once_and_what_is_not_there_is_left_out(objects: Objects) -> None:
+    await objects.write([put(node(name)) for name in ("a", "b", "c")], actor="ada")
+    await objects.write([delete(node("b").key)], actor="ada")
+
+    found = await objects.many(Kind.NODE, [node(name).key for name in ("a", "b", "x")])
+
+    assert found == {node("a").key: await objects.get(Kind.NODE, node("a").key)}
+    assert await objects.many(Kind.NODE, []) == {}
+    assert await objects.many(Kind.GRANT, [node("a").key]) == {}

@@ -1,7 +1,7 @@
 """An in-memory store of objects that passes the same contract suite as the PostgreSQL one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -62,6 +62,10 @@ class FakeObjects:
         self.reach()
         entry = self._entries.get((kind, key))
         return None if entry is None else _stored(kind, key, entry)
+
+    async def many(self, kind: Kind, keys: Collection[str]) -> dict[str, Stored]:
+        found = {key: await self.get(kind, key) for key in keys}
+        return {key: stored for key, stored in found.items() if stored is not None}
 
     async def page(
         self, kind: Kind, *, after: str = "", limit: int = 100, organisation: str = ""
