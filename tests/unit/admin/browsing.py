@@ -26,10 +26,14 @@ class Browser:
 
     async def page(self, path: str, status: int = 200) -> str:
         """The text of a page."""
+        got, text = await self.answer(path)
+        assert got == status, text
+        return text
+
+    async def answer(self, path: str) -> tuple[int, str]:
+        """Whatever comes of a page."""
         async with self._session.get(f"{self._root}/ui/{path}") as answer:
-            text = await answer.text()
-            assert answer.status == status, text
-            return text
+            return answer.status, await answer.text()
 
     async def post(self, path: str, fields: dict[str, str]) -> tuple[int, str, str]:
         """The status, where it leads, and the text."""
