@@ -10,6 +10,7 @@ from control_plane.admin.dashboard.doing import read_input
 from control_plane.admin.dashboard.page import Values, ask, ask_all
 from control_plane.admin.operation import Call
 from control_plane.admin.problems import ApiError
+from control_plane.chain.crossing import crossed, crossing_of, is_request, partner_of
 from control_plane.model.audit import AuditEvent, EventType
 from control_plane.model.identity import TrustDomain
 from control_plane.model.reconciliation import FIELDS
@@ -49,30 +50,24 @@ async def request(call: Call, query: Mapping[str, str]) -> Values:
     identifier = query.get("id", "").strip()
     asked = audit_events.AuditFilter(correlation_id=identifier, limit=_ROWS)
     rows = (await ask(call, audit_events.list_events, asked)).items if identifier else ()
-    crossing = next((row for row in rows if row.event_type in _CROSSINGS), None)
-    partner = _partner(crossing, call.deps.own) if crossing else ""
-    told, difference = await _compared(call, crossing, partner) if crossing and partner else (None, None)
+    row = next((row for row in rows if is_request(row)), None)
+    partner = partner_of(row) if row else ""
+    reached = row is not None and crossed(row) and partner != call.deps.own
+    told, difference = await _compared(call, row, partner) if row and reached else (None, None)
     return {
         "id": identifier,
         "rows": rows,
-        "crossing": crossing,
+        "row": row,
         "partner": partner,
+        "reached": reached,
+        "ours": crossing_of(row, call.deps.own).values if row else {},
         "report": told,
         "difference": difference,
         "fields": FIELDS,
-        "since": crossing.timestamp - _AROUND if crossing else None,
-        "until": crossing.timestamp + _AROUND if crossing else None,
+        "since": row.timestamp - _AROUND if row else None,
+        "until": row.timestamp + _AROUND if row else None,
         "compares": call.deps.audits is not None,
     }
-
-
-_CROSSINGS = (EventType.CROSS_ORG_REQUEST, EventType.CROSS_ORG_REQUEST_DENIED)
-
-
-def _partner(row: AuditEvent, own: str) -> str:
-    """The other organisation of a request."""
-    other = row.resource.rpartition("@")[2] if row.direction == "egress" else row.principal_org
-    return other if other != own else ""
 
 
 async def _compared(call: Call, crossing: AuditEvent, partner: str) -> tuple[Any, Any]:

@@ -53,7 +53,9 @@ class Doing:
             late = f"expected an answer within {route.operation.deadline:g} s, got none: look what came of it"
             raise ApiError("outcome_unknown", late) from error
         if asked in SHOWN:
-            return html(render(SHOWN[asked], self._common(session, "") | {"answer": reply.value}))
+            return html(
+                render(SHOWN[asked], self._common(session, "organisations") | {"answer": reply.value})
+            )
         return see_other(ROOT + quote(back, safe="/?=&@.-_~%#").lstrip("/"))
 
 

@@ -76,7 +76,7 @@ class Dashboard:
                 refusal = refusal_of(error)
                 if refusal.code == "internal_error":
                     raise
-                values = self._common(session, "") | {"refusal": refusal}
+                values = self._common(session, "refused") | {"refusal": refusal}
                 return html(render("refused.html", values), status=refusal.status)
 
         return check

@@ -75,6 +75,7 @@ async def crossing(world: World, **facts: object) -> None:
         "resource": f"orders@{PARTNER}",
         "decision": "allowed",
         "status": 200,
+        "metadata": {"detail": "via_upstream", "path": "/"},
     }
     await world.audit.append([AuditEvent(**(base | facts))])  # type: ignore[arg-type]  # facts of a test
 
@@ -277,3 +278,12 @@ async def test_no_more_goes_on_at_once_than_is_allowed_and_the_oldest_is_forgott
     await works.close()
     with pytest.raises(ApiError, match="not_found"):
         works.find(running[0])
+
+
+async def test_a_request_that_did_not_get_there_is_not_compared(world: World, browser: Browser) -> None:
+    await crossing(world, decision="denied", status=503, reason="no_node", metadata={})
+
+    text = await browser.page("request?id=c-1")
+
+    assert "it did not get there" in text
+    assert "Compare with" not in text
