@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import expect
 
 from tests.browser.system import CHROMIUM, System, system
+
+expect.set_options(timeout=15_000)  # ms: on a busy machine slowness alone is never a failure
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -16,7 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.timeout(180))
+            item.add_marker(pytest.mark.timeout(300))
             item.add_marker(pytest.mark.skipif(CHROMIUM is None, reason=reason))
 
 

@@ -13,7 +13,7 @@ from tests.browser.system import System
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-SOON = 15_000  # ms
+SOON = 30_000  # ms
 
 
 @asynccontextmanager
