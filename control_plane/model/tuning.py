@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from control_plane.model.identity import shown
-from control_plane.model.node import MAX_TEXT, check_text
+from control_plane.model.node import MAX_TEXT, Endpoint, check_text
 from control_plane.model.problem import InvalidValueError
 
 _DAY = 86_400
@@ -35,6 +35,7 @@ _NUMBERS: dict[str, tuple[float, float]] = {
     "burst": (1, 1_000_000),
     "check_interval": (0, 3_600),
     "on_demand_timeout": (0.1, 60),
+    "traces_percent": (0, 100),
 }
 
 
@@ -86,6 +87,11 @@ class Tuning:
     max_requests: int = 8_192
     max_streams: int = 100  # concurrent requests on one HTTP/2 connection
     mcp_body_bytes: int = 65_536  # of a message to an MCP resource, which is read whole before it is judged
+
+    # Where spans go (OTLP over gRPC); None: there are none. Of requests that come without a traceparent, so
+    # many in a hundred are traced.
+    traces: Endpoint | None = None
+    traces_percent: float = 1.0
 
     # Whether the access log has query strings; the control plane keeps keyed hashes of them.
     query_strings: bool = False

@@ -21,13 +21,14 @@ from control_plane.translate.metrics import metrics_manager
 from control_plane.translate.names import APPLICATIONS, EGRESS, INGRESS, METRICS, PARTNERS
 from control_plane.translate.parts import packed, seconds, serialised
 from control_plane.translate.tls import ingress_socket
+from control_plane.translate.tracing import traced
 
 _MANAGER = "envoy.filters.network.http_connection_manager"
 
 
 def ingress(gateway: Gateway, tuning: Tuning, *, epoch: int = 0, limits: tuple[int, ...]) -> bytes:
     """Mutual TLS, then HTTP."""
-    chain = _chain(PARTNERS, epoch, ingress_manager(tuning, limits))
+    chain = _chain(PARTNERS, epoch, traced(ingress_manager(tuning, limits), gateway, tuning))
     chain.transport_socket.CopyFrom(ingress_socket(tuning))
     chain.transport_socket_connect_timeout.CopyFrom(seconds(tuning.handshake_timeout))
     listener = _listener(INGRESS, gateway.ingress, chain)
@@ -40,7 +41,7 @@ def egress(gateway: Gateway, tuning: Tuning, *, epoch: int = 0) -> bytes:
 
     The epoch is here too: emptying a cluster does not cut streams that are open to it.
     """
-    chain = _chain(APPLICATIONS, epoch, egress_manager(tuning))
+    chain = _chain(APPLICATIONS, epoch, traced(egress_manager(tuning), gateway, tuning))
     return serialised(_listener(EGRESS, gateway.egress, chain))
 
 

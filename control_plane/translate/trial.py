@@ -56,7 +56,9 @@ def bootstrap(candidates: Iterable[Translated], tuning: Tuning, own: TrustDomain
 
 
 def _add(static: bootstrap_pb2.Bootstrap.StaticResources, resource: XdsResource) -> None:
-    if resource.type_url == CLUSTER:
+    if resource.type_url == CLUSTER and not (
+        resource.scope and any(one.name == resource.name for one in static.clusters)  # another gateway's
+    ):
         static.clusters.append(cluster_pb2.Cluster.FromString(resource.body))
     elif resource.type_url == LISTENER:
         static.listeners.append(listener_pb2.Listener.FromString(resource.body))

@@ -6,11 +6,12 @@ from control_plane.model.federation import Export, Import, Listeners, Partner, P
 from control_plane.model.identity import TrustDomain
 from control_plane.model.tuning import Tuning
 from control_plane.model.xds import CLUSTER, ENDPOINTS, LISTENER, LOCAL_CLUSTER, ROUTES, SECRET, XdsResource
-from control_plane.translate import clusters, endpoints, listeners, routes, secrets
+from control_plane.translate import clusters, endpoints, listeners, routes, secrets, tracing
 from control_plane.translate.names import (
     EGRESS,
     INGRESS,
     METRICS,
+    TRACES,
     TRUST_INGRESS,
     import_cluster,
     local_cluster,
@@ -61,10 +62,11 @@ def translate(planned: Planned, tuning: Tuning, own: TrustDomain) -> Translated:
             made = [(INGRESS, into), (EGRESS, out)]
             if gateway.metrics is not None:
                 made.append((METRICS, listeners.metrics(gateway.metrics, tuning)))
-            return Translated(
-                tuple(XdsResource.of(LISTENER, name, body, scope=gateway.id) for name, body in made),
-                member=True,
-            )
+            own_ones = [XdsResource.of(LISTENER, name, body, scope=gateway.id) for name, body in made]
+            if tuning.traces is not None:
+                to = tracing.collector(tuning.traces, tuning)
+                own_ones.append(XdsResource.of(CLUSTER, TRACES, to, scope=gateway.id))
+            return Translated(tuple(own_ones), member=True)
 
 
 def egress_routes(tuning: Tuning, virtual_hosts: list[bytes]) -> XdsResource:
