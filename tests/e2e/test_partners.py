@@ -1,11 +1,15 @@
 """Two organisations that know nothing of each other become partners by ``invite``, ``join``, ``approve``."""
 
+import asyncio
+import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 import pytest
@@ -31,6 +35,7 @@ def organisation(name: str, directory: object) -> Organisation:
     settings = {
         "PROXENIA_PEERING_LISTEN": f"127.0.0.1:{free_port()}",
         "PROXENIA_PARTNER_NETWORKS": "127.0.0.0/8",
+        "PROXENIA_HEARTBEAT_SECONDS": "2",
     }
     return Organisation(f"{name}.example", directory, sites=1, settings=settings)  # type: ignore[arg-type]  # a path
 
@@ -101,6 +106,57 @@ async def test_a_token_is_used_once(strangers: Strangers) -> None:
     assert "wrong_organisation" in complaint
 
 
+def checked(own: Organisation, *words: str) -> tuple[int, dict[str, dict[str, Any]]]:
+    """How ``proxenia check`` ends, and its findings by group and subject."""
+    argv = [sys.executable, "-m", "control_plane", "--state-dir", str(own.state_dir), "check", "-o", "json"]
+    done = subprocess.run(
+        [*argv, *words],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    groups = json.loads(done.stdout)["groups"]
+    return done.returncode, {
+        f"{group['name']}: {one['subject']}": one for group in groups for one in group["findings"]
+    }
+
+
+async def test_check_finds_nothing_wrong_from_either_side(strangers: Strangers) -> None:
+    code, found = await asyncio.to_thread(checked, strangers.riga, "--wait", "60")
+
+    assert code == 0, found
+    sides = {
+        name: (one["level"], one["theirs"]["level"])
+        for name, one in found.items()
+        if name.startswith("partners: visby.example") and one["theirs"]
+    }
+    assert set(sides) == {f"partners: visby.example {what}" for what in ("trust", "control plane", "nodes")}
+    assert set(sides.values()) <= {("ok", "ok"), ("ok", "skipped")}
+    assert found["partners: visby.example clock"]["level"] == "ok"
+    assert found["database: PostgreSQL"]["level"] == "ok"
+    assert found["ads: riga-1"]["level"] == "ok"
+
+
+async def test_check_names_a_database_that_is_away(strangers: Strangers) -> None:
+    riga = strangers.riga
+    supervisor = int((riga.state_dir / "up.pid").read_text().split()[0])
+    os.kill(supervisor, signal.SIGSTOP)  # or it starts the database again at once
+    try:
+        riga.kill("postgres")
+        code, found = await asyncio.to_thread(checked, riga)
+        listed = await asyncio.to_thread(proxenia, riga, "node", "list", code=1)
+    finally:
+        os.kill(supervisor, signal.SIGCONT)
+
+    assert code == 1
+    assert found["database: PostgreSQL"]["code"] == "database_away"
+    assert "unavailable" in listed
+    code, found = await asyncio.to_thread(checked, riga, "--wait", "60")
+    assert code == 0, found
+
+
 async def test_a_partner_says_what_it_thinks_of_us(strangers: Strangers) -> None:
     proxenia(strangers.visby, "agreement", "pause", "riga.example")
 
@@ -109,6 +165,8 @@ async def test_a_partner_says_what_it_thinks_of_us(strangers: Strangers) -> None
         return any(row["paused"] and "paused us" in row["summary"] for row in rows)
 
     await eventually("riga to hear that visby paused it", told, within=30)
+    _, found = await asyncio.to_thread(checked, strangers.riga)
+    assert found["partners: visby.example trust"]["theirs"]["code"] == "paused"
     proxenia(strangers.visby, "agreement", "resume", "riga.example")
 
 
@@ -121,3 +179,14 @@ async def test_a_revoked_partner_cannot_come_back_by_itself(strangers: Strangers
     assert "partner_revoked" in complaint
     agreement = await visby.get(f"/federation/agreements/{riga.trust_domain}")
     assert agreement["state"] == "revoked"
+
+
+async def test_every_command_names_a_control_plane_that_is_away(strangers: Strangers) -> None:
+    await strangers.visby.stop()
+
+    code, found = await asyncio.to_thread(checked, strangers.visby)
+
+    assert code == 3
+    assert found["control plane: control plane"]["code"] == "control_plane_away"
+    for words in (("status",), ("node", "list"), ("audit", "list")):
+        await asyncio.to_thread(proxenia, strangers.visby, *words, code=3)
