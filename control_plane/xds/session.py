@@ -109,12 +109,12 @@ class Session:
 
     def include(self, wished: Subscription) -> bool:
         """Ask for clusters and their endpoints as another stream does; False before these are asked for."""
-        channels = [self._channels.get(type_url) for type_url in (PARENT, CHILD)]
-        for channel in channels:
-            if channel is None:
-                return False
-        for channel in channels:
-            if channel is not None and (fresh := [n for n in wished.names if n not in channel.asked.names]):
+        parents, children = self._channels.get(PARENT), self._channels.get(CHILD)
+        if parents is None or children is None:
+            return False
+        for channel in (parents, children):
+            fresh = [name for name in wished.names if name not in channel.asked.names]
+            if fresh:
                 channel.ask(fresh, (), held={})
                 self.restless = True
         return True
