@@ -63,9 +63,10 @@ class Tuning:
     fetch_timeout: float = 5.0  # how long one cluster may wait for its endpoints and trust
 
     retries: int = 3
-    # Half of all requests may be retries at a time: of two nodes one can die. A small deployment always may.
+    # Half of all requests may be retries at a time: of two nodes one can die. So many
+    # always may: all that wait for a node when it dies fail together, and none of them has reached it.
     retry_budget_percent: int = 50
-    retry_concurrency: int = 100
+    retry_concurrency: int = 500
 
     slow_start: float = 10.0  # until a node that joined or came back has its whole share
     zone: str = ""  # where we are: nodes whose metadata says the same zone are asked first

@@ -28,6 +28,7 @@ CALLER = TrustDomain("caller.example")
 SERVER = TrustDomain("server.example")
 OTHER = TrustDomain("other.example")  # offers the same, where a test asks for it
 UNLIMITED = 1_000_000_000  # requests an hour
+BACKLOG = 4_096  # connections that the service has not accepted yet
 SECOND_ID = SpiffeId(f"spiffe://{CALLER}/gateway/gw-2")
 CALLER_ID = SpiffeId(f"spiffe://{CALLER}/gateway/gw")
 ANY = Endpoint("127.0.0.1", 1)  # replaced by a free port when Envoy starts
@@ -147,7 +148,8 @@ async def serving(service: Service) -> AsyncIterator[int]:
     runner = web.AppRunner(app)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        # A burst must wait for us, and not be turned away: that would be a failure of the node that sends it.
+        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=BACKLOG)
         await site.start()
         yield runner.addresses[0][1]
     finally:
