@@ -4,6 +4,7 @@ from aiohttp import web
 
 from control_plane.admin import (
     agreements,
+    api_docs,
     audit_events,
     audit_export,
     audit_heads,
@@ -28,6 +29,7 @@ from control_plane.admin import (
     groups,
     health,
     history,
+    invocation,
     metrics,
     nodes,
     peering,
@@ -38,6 +40,7 @@ from control_plane.admin import (
     status,
     steering,
     token_list,
+    verification,
 )
 from control_plane.admin.answers import answer_errors
 from control_plane.admin.dashboard import links
@@ -84,6 +87,8 @@ _ROUTES: tuple[Route, ...] = (
     *audit_heads.ROUTES,
     *links.ROUTES,
     *token_list.ROUTES,
+    *verification.ROUTES,
+    *invocation.ROUTES,
     *event_stream.ROUTES,
 )
 ROUTES = (*_ROUTES, openapi_route(_ROUTES))
@@ -95,4 +100,5 @@ def create_app(deps: Dependencies) -> web.Application:
     add_routes(app, ROUTES, deps)
     app.on_shutdown.append(deps.newsroom.close)
     Dashboard(deps, ROUTES).add_to(app)
+    api_docs.add_to(app, ROUTES, version=deps.version)
     return app

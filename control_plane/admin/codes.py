@@ -105,6 +105,9 @@ REQUEST: dict[str, Code] = {
     "made_but_unread": Code(
         503, "The change was made, but cannot be shown", "read it; do not repeat the change"
     ),
+    "no_answer": Code(
+        502, "Nothing answered the request that was sent", "`proxenia explain route NAME` says what stops it"
+    ),
     "outcome_unknown": Code(
         503, "No answer in time: the change was made or not", "read the object before you try again"
     ),
@@ -172,6 +175,7 @@ VALUES: dict[str, Code] = {
     "too_many_revoked": Code(422, "Too much is revoked one by one", "revoke the organisation"),
     "bad_sequence": Code(422, "A sequence number is negative", _VALUE),
     "bad_token_terms": Code(422, "A token cannot be made so", "see `detail`"),
+    "bad_request_sent": Code(422, "A request to be sent has a part that cannot be", "see `detail`"),
     "bad_window": Code(422, "A weekly window has the wrong form", _VALUE),
     "bad_time": Code(422, "A time has the wrong form", "give it with its zone, begin before end"),
     "bad_approval": Code(422, "Not the approval that the grant waits for", "see the grant's conditions"),

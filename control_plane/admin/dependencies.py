@@ -11,9 +11,9 @@ from control_plane.admin.dashboard.towns import Towns
 from control_plane.admin.dashboard.work import Works
 from control_plane.admin.newsroom import Newsroom
 from control_plane.admin.node_ids import NodeIds
-from control_plane.admin.tokens import TokenFile
+from control_plane.admin.tokens import Role, TokenFile
 from control_plane.model.change import Kind
-from control_plane.model.identity import TrustDomain
+from control_plane.model.identity import SpiffeId, TrustDomain
 from control_plane.model.problem import Problem
 from control_plane.ports.answers import AnswerKeys
 from control_plane.ports.audit import AuditStore
@@ -105,6 +105,8 @@ class Dependencies:
     shadows: ShadowCounts | None = None
     minutes: TrafficMinutes | None = None  # None: the overview draws no curves
     look: DatabaseLook | None = None  # at the database itself
+    clients: Mapping[SpiffeId, Role] = field(default_factory=dict)  # roles of clients with certificates
+    scheme: str = "http"  # of the address
     address: str = ""  # host:port where browsers reach the dashboard; empty: they do not
     now: Callable[[], datetime] = _now
     node_ids: NodeIds = field(default_factory=NodeIds)

@@ -4,7 +4,7 @@ import pwd
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
 import structlog
@@ -17,8 +17,9 @@ from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.ledger import note_refused
 from control_plane.admin.operation import group_of
 from control_plane.admin.problems import ApiError
+from control_plane.admin.tls import client_of
 from control_plane.admin.tokens import Holder, Role, TokenFile, TokenFileError
-from control_plane.model.identity import shown
+from control_plane.model.identity import SpiffeId, shown
 
 _log = structlog.get_logger()
 
@@ -50,6 +51,7 @@ class Keeper:
     tokens: TokenFile
     attempts: Attempts
     limited: Callable[[str, str], Awaitable[None]]  # of which request, from where
+    clients: Mapping[SpiffeId, Role] = field(default_factory=dict)  # by their certificates
 
     async def failed(self, request: web.Request, error: ApiError) -> ApiError:
         """What a failed attempt is answered with: ``error``, or that there were too many."""
@@ -69,7 +71,7 @@ def keeper_of(deps: Dependencies) -> Keeper:
     async def limited(request_id: str, source: str) -> None:
         await note_refused(deps, request_id, "authentication.limited", via=f"tcp {source}")
 
-    return Keeper(deps.tokens, deps.attempts, limited)
+    return Keeper(deps.tokens, deps.attempts, limited, deps.clients)
 
 
 def source_of(request: web.Request) -> str:
@@ -90,7 +92,7 @@ def guard(access: Access, keeper: Keeper) -> Middleware:
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         _check_origin(request)
         local = _unix_socket(request)
-        if local is None:
+        if local is None and not request.secure:  # over TLS the certificate says who we are
             _check_host(request)
         needed = access.needed(request)
         if is_page(request.path):
@@ -107,8 +109,8 @@ def guard(access: Access, keeper: Keeper) -> Middleware:
 
 
 def is_page(path: str) -> bool:
-    """Whether ``path`` is the dashboard's."""
-    return path in {"/", "/ui"} or path.startswith("/ui/")
+    """Whether ``path`` is the dashboard's, or the API's documentation."""
+    return path in {"/", "/ui", "/api/docs"} or path.startswith("/ui/")
 
 
 def _check_origin(request: web.Request) -> None:
@@ -118,7 +120,7 @@ def _check_origin(request: web.Request) -> None:
         return
     if not is_page(request.path):
         raise ApiError("cross_origin", f"expected no Origin, got {shown(origin)}")
-    if origin != f"http://{request.headers.get(hdrs.HOST, '')}":
+    if origin != f"{request.scheme}://{request.headers.get(hdrs.HOST, '')}":
         raise ApiError("cross_origin", f"expected a page of this dashboard, got {shown(origin)}")
 
 
@@ -151,6 +153,10 @@ def _check_host(request: web.Request) -> None:
 
 
 async def _authenticate(request: web.Request, keeper: Keeper, needed: Role) -> Holder:
+    known = _by_certificate(request, keeper)
+    if known is not None:
+        check_permitted(known, needed, _pattern(request))
+        return known
     scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     challenge = {"WWW-Authenticate": 'Bearer realm="proxenia"'}
     if scheme.lower() != "bearer" or not token:
@@ -165,6 +171,13 @@ async def _authenticate(request: web.Request, keeper: Keeper, needed: Role) -> H
         raise await keeper.failed(request, unknown)
     check_permitted(holder, needed, _pattern(request))
     return Holder(f"token:{holder.name}", holder.role, holder.groups)
+
+
+def _by_certificate(request: web.Request, keeper: Keeper) -> Holder | None:
+    """Who the client is by its certificate; a token that it also sends goes before that."""
+    client = None if hdrs.AUTHORIZATION in request.headers else client_of(request)
+    role = keeper.clients.get(client) if client else None
+    return Holder(f"certificate:{client}", role) if role else None
 
 
 def check_permitted(holder: Holder, needed: Role, path: str) -> None:

@@ -65,4 +65,35 @@ async def info(call: Call, _: Nothing) -> Reply:
     )
 
 
-ROUTES = (healthz, readyz, info)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WellKnown:
+    """Where to go on from here; ``peering`` says whether partners' control planes reach this one."""
+
+    software: str
+    version: str
+    organisation: str
+    api: str
+    openapi: str
+    documentation: str
+    events: str
+    peering: bool
+
+
+@route(Operation("GET", "/.well-known/proxenia", Nothing, WellKnown, "What this is, and where its parts are"))
+async def well_known(call: Call, _: Nothing) -> Reply:
+    """Paths are relative to this server."""
+    return Reply(
+        WellKnown(
+            software="proxenia",
+            version=call.deps.version,
+            organisation=call.deps.own,
+            api=API,
+            openapi="/openapi.json",
+            documentation="/api/docs",
+            events=f"{API}/events",
+            peering=call.deps.peering is not None,
+        )
+    )
+
+
+ROUTES = (healthz, readyz, info, well_known)

@@ -8,13 +8,14 @@ from aiohttp import web
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from control_plane.admin.codes import code_of
+from control_plane.admin.codes import CODES, code_of
 from control_plane.model.identity import shown
 from control_plane.model.problem import InvalidValueError
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 20  # told at once; more only hide the first ones
 RETRY_AFTER = "2"  # seconds
+DOCUMENTED_AT = "/api/docs#code-"  # where each code is explained
 
 _CODES = {
     "missing": "missing_field",
@@ -70,7 +71,7 @@ def response(refusal: Refusal) -> web.Response:
     """The problem document of ``refusal``."""
     known = code_of(refusal.code)
     document: dict[str, object] = {
-        "type": f"urn:proxenia:problem:{refusal.code}",
+        "type": f"{DOCUMENTED_AT}{refusal.code if refusal.code in CODES else 'invalid_value'}",
         "title": known.title,
         "status": known.status,
         "detail": refusal.detail,

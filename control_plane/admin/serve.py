@@ -2,6 +2,7 @@
 
 import os
 import socket
+import ssl
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,8 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from aiohttp import web
+
+from control_plane.admin.tls import ServerTls, TlsError, TlsFiles
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _LINGER = 1.0  # seconds that a refused sender of a large body has to notice
@@ -30,11 +33,17 @@ class Serving:
 
 @asynccontextmanager
 async def serve_admin(
-    app: web.Application, unix_path: Path, *, host: str = "127.0.0.1", port: int | None = None
+    app: web.Application,
+    unix_path: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    tls: TlsFiles | None = None,
 ) -> AsyncIterator[Serving]:
     """Serve ``app`` in the block; ``port`` None: no TCP, 0: any free port. Raises AdminSocketError."""
-    if port is not None:
+    if port is not None and tls is None:
         _check_loopback(host)
+    context = _context(tls)
     listeners = [_unix_socket(unix_path)]
     runner = web.AppRunner(
         app,
@@ -49,7 +58,8 @@ async def serve_admin(
             listeners.append(_tcp_socket(host, port))
         await runner.setup()
         for listener in listeners:
-            await web.SockSite(runner, listener, backlog=_BACKLOG).start()
+            secured = context if listener.family != socket.AF_UNIX else None
+            await web.SockSite(runner, listener, backlog=_BACKLOG, ssl_context=secured).start()
         yield Serving(unix_path, None if port is None else listeners[-1].getsockname()[1])
     finally:
         await runner.cleanup()
@@ -65,9 +75,16 @@ def _check_loopback(host: str) -> None:
         loopback = False
     if not loopback:
         raise AdminSocketError(
-            f"expected a loopback address for the admin API, got {host}: anything wider needs TLS, which the"
-            " API does not speak yet; use an SSH tunnel to the loopback address"
+            f"expected a loopback address for the admin API, got {host}: anything wider needs TLS; set"
+            " admin_certificate_file and admin_key_file, or use an SSH tunnel to the loopback address"
         )
+
+
+def _context(tls: TlsFiles | None) -> ssl.SSLContext | None:
+    try:
+        return None if tls is None else ServerTls(tls).listening
+    except (OSError, TlsError) as error:
+        raise AdminSocketError(str(error)) from error
 
 
 def _tcp_socket(host: str, port: int) -> socket.socket:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from control_plane.app.settings import Settings, SettingsError, parse_listen
+from control_plane.app.listening import parse_listen
+from control_plane.app.settings import Settings, SettingsError
 from control_plane.app.up import prepare_state
 from control_plane.gateway.agent import AgentConfig, AgentError, run_agent
 from control_plane.gateway.durable import KeptFile

@@ -9,8 +9,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from control_plane.app.listening import parse_listen
 from control_plane.app.own_trust import open_authority
-from control_plane.app.settings import Settings, SettingsError, parse_listen
+from control_plane.app.settings import Settings, SettingsError
 from control_plane.gateway.config import AgentConfig, AgentError
 from control_plane.gateway.identity import install, request_for
 from control_plane.model.identity import ObjectId

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from control_plane.admin.dependencies import AuditParts, PeeringParts
 from control_plane.app.auditing import parts_of, schedule_of, stores_of
+from control_plane.app.listening import parse_listen
 from control_plane.app.remarks import Remarks
-from control_plane.app.settings import Settings, SettingsError, parse_listen
+from control_plane.app.settings import Settings, SettingsError
 from control_plane.app.source_settings import words
 from control_plane.model.identity import TrustDomain
 from control_plane.model.peering import PeeringAddress

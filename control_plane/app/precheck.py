@@ -14,7 +14,8 @@ from typing import Any
 
 from control_plane import __version__
 from control_plane.admin.check_codes import finding, fine, skipped
-from control_plane.app.settings import Settings, SettingsError, load, parse_listen
+from control_plane.app.listening import parse_listen
+from control_plane.app.settings import Settings, SettingsError, load
 from control_plane.gateway.config import AgentError
 from control_plane.gateway.envoy_binary import envoy_version, find_envoy
 from control_plane.model.check import CheckFinding, Level, group_of, report_of

@@ -21,9 +21,10 @@ from control_plane.admin.tokens import Role, TokenFile, new_token
 from control_plane.app.audit_log import AuditLogParts, open_database, query_key
 from control_plane.app.discovery import Discovery
 from control_plane.app.fitness import FitnessWatch
+from control_plane.app.listening import parse_listen
 from control_plane.app.own_trust import credentials, follow_files, open_authority, rotating, utc_now, watch
 from control_plane.app.partnership import Partnership
-from control_plane.app.settings import Settings, SettingsError, parse_listen
+from control_plane.app.settings import Settings, SettingsError
 from control_plane.app.tuning import tuning_of
 from control_plane.app.up import prepare_state
 from control_plane.app.validation import trial_of
@@ -169,6 +170,8 @@ class Parts:
             counts=self.federator.counts,
             waiting=self.waiting,
             verifying=Verifier(self.audit_log.verification, self.audit_log.witnessed),
+            clients=self.settings.admin_roles,
+            scheme="https" if self.settings.admin_certificate_file else "http",
             address=self.settings.admin_listen,
             expiries=watch(self.settings, self.authority, self.database),
             statistics=self.database.statistics,
@@ -245,7 +248,8 @@ def _admin(parts: Parts) -> AbstractAsyncContextManager[Serving]:
         return serve_admin(app, socket_path)
     _first_token(settings)
     endpoint = parse_listen(settings.admin_listen)
-    return serve_admin(app, socket_path, host=endpoint.host, port=endpoint.port)
+    tls = settings.admin_tls(parts.authority.anchors)
+    return serve_admin(app, socket_path, host=endpoint.host, port=endpoint.port, tls=tls)
 
 
 def _first_token(settings: Settings) -> None:

@@ -3,7 +3,7 @@
 import os
 import tomllib
 from collections.abc import Mapping
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,10 +15,11 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from control_plane.app.admin_settings import AdminSettings
 from control_plane.app.audit_settings import AuditSettings
+from control_plane.app.listening import parse_listen
 from control_plane.app.source_settings import SourceSettings, words
 from control_plane.model.identity import ObjectId, TrustDomain
-from control_plane.model.node import Endpoint
 
 FILE_NAME = "proxenia.toml"  # looked for in the state directory
 
@@ -31,24 +32,8 @@ class SettingsError(Exception):
         self.lines = lines
 
 
-def parse_listen(text: str) -> Endpoint:
-    """``host:port`` or ``[v6]:port`` as an endpoint; raises ValueError (InvalidValueError for a bad part)."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal():
-        message = f"expected <IP address>:<port>, got {text[:80]!r}"
-        raise ValueError(message)
-    return Endpoint(host=host.removeprefix("[").removesuffix("]"), port=int(port))
-
-
 def _check_listen(text: str) -> str:
     parse_listen(text)
-    return text
-
-
-def _check_loopback(text: str) -> str:
-    if text and not ip_address(parse_listen(text).host).is_loopback:
-        message = f"expected a loopback address (anything wider would need TLS), got {text[:80]!r}"
-        raise ValueError(message)
     return text
 
 
@@ -79,7 +64,7 @@ def default_state_dir() -> Path:
     return Path(base) / "proxenia"
 
 
-class Settings(AuditSettings, SourceSettings, BaseSettings):
+class Settings(AuditSettings, SourceSettings, AdminSettings, BaseSettings):
     """Each field is also ``PROXENIA_<FIELD>`` and a key of the TOML file."""
 
     model_config = SettingsConfigDict(env_prefix="PROXENIA_", extra="forbid", frozen=True)
@@ -96,10 +81,6 @@ class Settings(AuditSettings, SourceSettings, BaseSettings):
     )
     xds_listen: str = Field(
         default="", description="<IP>:<port> for gateways on other machines, with mutual TLS"
-    )
-    admin_listen: Annotated[str, AfterValidator(_check_loopback)] = Field(
-        default="",
-        description="<loopback IP>:<port> of the admin API, with a token; the unix socket is always there",
     )
     peering_listen: Annotated[str, AfterValidator(_check_listen_or_none)] = Field(
         default="",

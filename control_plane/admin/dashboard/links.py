@@ -38,7 +38,7 @@ async def make_link(call: Call, _: Nothing) -> Reply:
     if not call.deps.address:
         raise ApiError("dashboard_off", "expected the API to listen on a loopback address, got none")
     code = call.deps.sessions.code(Holder(call.actor, call.role))
-    return Reply(Link(url=f"http://{call.deps.address}/ui/login?code={quote(code)}"))
+    return Reply(Link(url=f"{call.deps.scheme}://{call.deps.address}/ui/login?code={quote(code)}"))
 
 
 ROUTES = (make_link,)

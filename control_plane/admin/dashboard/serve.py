@@ -128,7 +128,7 @@ class Dashboard:
         if identifier is None:
             fault = "that link was used already, or is older than two minutes" if code else ""
             return html(render("login.html", {"fault": fault, "own": self._deps.own}), status=401)
-        return _with_cookie(see_other(ROOT), identifier)
+        return _with_cookie(request, see_other(ROOT), identifier)
 
     async def _login_with_token(self, request: web.Request) -> web.StreamResponse:
         form = await read_form(request)
@@ -142,7 +142,7 @@ class Dashboard:
             values, status = {"fault": refusal.detail, "own": self._deps.own}, code_of(refusal.code).status
             return html(render("login.html", values), status=status, more=refusal.headers)
         identifier = self._sessions.begin(Holder(f"token:{holder.name}", holder.role))
-        return _with_cookie(see_other(ROOT), identifier)
+        return _with_cookie(request, see_other(ROOT), identifier)
 
     async def _logout(self, request: web.Request, session: Session) -> web.StreamResponse:
         await checked_form(request, session)
@@ -156,8 +156,8 @@ async def _to_overview(_: web.Request) -> web.StreamResponse:
     return see_other(ROOT)
 
 
-def _with_cookie(answer: web.Response, identifier: str) -> web.Response:
-    answer.set_cookie(COOKIE, identifier, path=ROOT, httponly=True, samesite="Strict")
+def _with_cookie(request: web.Request, answer: web.Response, identifier: str) -> web.Response:
+    answer.set_cookie(COOKIE, identifier, path=ROOT, httponly=True, samesite="Strict", secure=request.secure)
     return answer
 
 
