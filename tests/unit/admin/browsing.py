@@ -35,17 +35,26 @@ class Browser:
         async with self._session.get(f"{self._root}/ui/{path}") as answer:
             return answer.status, await answer.text()
 
-    async def post(self, path: str, fields: dict[str, str]) -> tuple[int, str, str]:
+    async def look(self, path: str) -> tuple[int, str]:
+        """The status and the text of a page, whatever they are."""
+        async with self._session.get(f"{self._root}/ui/{path}") as answer:
+            return answer.status, await answer.text()
+
+    async def csrf(self) -> str:
+        """What makes a form one of this session."""
+        found = re.search(r'name="csrf" value="([^"]+)"', await self.page(""))
+        assert found is not None
+        return found[1]
+
+    async def post(self, path: str, fields: dict[str, str], **headers: str) -> tuple[int, str, str]:
         """The status, where it leads, and the text."""
-        url, data = f"{self._root}/ui/{path}", urlencode(fields)
-        async with self._session.post(url, data=data, headers=FORM, allow_redirects=False) as answer:
+        url, data, sent = f"{self._root}/ui/{path}", urlencode(fields), {**FORM, **headers}
+        async with self._session.post(url, data=data, headers=sent, allow_redirects=False) as answer:
             return answer.status, answer.headers.get("Location", ""), await answer.text()
 
     async def send(self, path: str, fields: dict[str, str]) -> tuple[int, str, str]:
         """The same, with what makes it a form of this session."""
-        found = re.search(r'name="csrf" value="([^"]+)"', await self.page(""))
-        assert found is not None
-        return await self.post(path, {"csrf": found[1], **fields})
+        return await self.post(path, {"csrf": await self.csrf(), **fields})
 
 
 async def trusted(world: World, state: str = "trusted") -> None:
