@@ -10,6 +10,7 @@ import structlog
 
 from control_plane import __version__
 from control_plane.app.own_trust import utc_now
+from control_plane.app.refusals import GatewayRefusals
 from control_plane.app.settings import Settings, SettingsError
 from control_plane.audit.head_file import HeadFile
 from control_plane.audit.heads import Judge, Signer
@@ -67,6 +68,7 @@ class AuditLogParts:
     sealer: Sealer
     retention: Retention
     judge: Judge
+    refusals: GatewayRefusals
 
     @classmethod
     def of(cls, settings: Settings, database: Database, authority: OwnAuthority) -> Self:
@@ -90,7 +92,14 @@ class AuditLogParts:
             days=settings.audit_days,
             now=utc_now,
         )
-        return cls(settings=settings, database=database, sealer=sealer, retention=retention, judge=judge)
+        return cls(
+            settings=settings,
+            database=database,
+            sealer=sealer,
+            retention=retention,
+            judge=judge,
+            refusals=GatewayRefusals.of(own, database),
+        )
 
     def verification(self) -> Verification:
         """A verification of the whole log, which has not begun."""
@@ -111,6 +120,7 @@ class AuditLogParts:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.sealer.run(), name="audit seal")
             group.create_task(self.retention.run(), name="audit retention")
+            group.create_task(self.refusals.run(), name="refused gateways")
 
     async def stopped(self) -> None:
         """Say that the control plane ends; what cannot be said any more is in the log of the process."""

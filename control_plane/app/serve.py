@@ -138,6 +138,7 @@ class Parts:
                     SHIP: receiver.ship,
                     REPORT: self.cuts(closing).report,
                 },
+                refused=self.audit_log.refusals.told,
             ),
         )
 

@@ -21,7 +21,7 @@ from control_plane.xds.identity import Admission, caller_of
 from control_plane.xds.limits import Limits
 from control_plane.xds.listen import Listen, open_tcp, open_unix
 from control_plane.xds.stream import Context, Place, Stream, StreamEnd, parse
-from control_plane.xds.unary import unary
+from control_plane.xds.unary import Refused, told_nobody, unary
 
 ADS = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
 KEEP = "/proxenia.gateway.v1.Agent/Keep"
@@ -39,6 +39,7 @@ class Rules:
     admission: Admission
     services: Mapping[str, UnaryHandler] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    refused: Refused = told_nobody
 
 
 class Server:
@@ -93,9 +94,10 @@ class Server:
             self._listen.unix.unlink(missing_ok=True)
 
     def _methods(self) -> dict[str, grpc.RpcMethodHandler]:
+        rules = self._rules
         methods = {
-            name: grpc.unary_unary_rpc_method_handler(unary(name, handler, self._rules.limits))
-            for name, handler in self._rules.services.items()
+            name: grpc.unary_unary_rpc_method_handler(unary(name, handler, rules.limits, rules.refused))
+            for name, handler in rules.services.items()
         }
         streams = {ADS: self._place, KEEP: self._aside}
         return methods | {
@@ -145,6 +147,7 @@ class Server:
             first = parse(data)
             gateway = self._rules.admission.gateway(caller, first.node.id)
         except ForbiddenError as error:
+            await self._rules.refused(context.peer(), str(error))
             raise StreamEnd(grpc.StatusCode.PERMISSION_DENIED, str(error)) from error
         except InvalidValueError as error:
             raise StreamEnd(grpc.StatusCode.INVALID_ARGUMENT, f"node id: {error.detail}") from error

@@ -20,7 +20,15 @@ Method = Callable[[bytes, Context], Awaitable[bytes]]
 Failure = tuple[grpc.StatusCode, str]
 
 
-def unary(name: str, handler: UnaryHandler, limits: Limits) -> Method:
+Refused = Callable[[str, str], Awaitable[None]]
+"""Is told which peer was refused because of who it is, and why; it must not fail."""
+
+
+async def told_nobody(_peer: str, _detail: str) -> None:
+    """Nobody wants to know."""
+
+
+def unary(name: str, handler: UnaryHandler, limits: Limits, refused: Refused = told_nobody) -> Method:
     """Wrap ``handler`` with the caller's identity, the limits, and the mapping of its failures."""
 
     async def method(request: bytes, context: Context) -> bytes:
@@ -28,6 +36,8 @@ def unary(name: str, handler: UnaryHandler, limits: Limits) -> Method:
         if isinstance(answer, bytes):
             return answer
         code, detail = answer
+        if code is grpc.StatusCode.PERMISSION_DENIED:
+            await refused(context.peer(), detail)
         await context.abort(code, detail)
         raise AssertionError(detail)  # abort raises
 

@@ -134,6 +134,15 @@ async def test_replicas_that_start_store_and_seal_at_once_do_not_lock_each_other
     assert deadlocks == 0
 
 
+async def test_a_refused_gateway_is_in_the_audit_with_what_it_claimed(composed: Composed) -> None:
+    for _ in range(3):
+        await composed.parts.refusals.told("ipv4:192.0.2.7:4711", "expected the certificate of a, got b")
+
+    (event,) = await composed.database.audit.query(AuditQuery(event_type="handshake_failed"))
+    assert (event.principal, event.action, event.decision) == ("192.0.2.7", "gateway.connect", "denied")
+    assert event.metadata["detail"] == "expected the certificate of a, got b"
+
+
 def test_the_key_of_query_strings_is_made_once_and_is_nobody_elses(tmp_path: Path) -> None:
     made = settings(tmp_path, "postgresql://nowhere/x", "")
 

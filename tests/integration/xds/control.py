@@ -34,6 +34,7 @@ class Setup:
     credentials: CredentialsSource | None = None
     authorise: Callable[[Caller, str], bool] = lambda _caller, _gateway: True
     lazy: Lazy | None = None
+    refused: list[tuple[str, str]] = field(default_factory=list)  # filled: who was no gateway, and why
 
 
 class Control:
@@ -58,10 +59,18 @@ class Control:
             listen=Listen(
                 self.socket, "127.0.0.1:0" if self._setup.credentials else "", self._setup.credentials
             ),
-            rules=Rules(Admission(DOMAIN, self._setup.authorise), self._setup.services, self._setup.limits),
+            rules=Rules(
+                Admission(DOMAIN, self._setup.authorise),
+                self._setup.services,
+                self._setup.limits,
+                refused=self._refused,
+            ),
         )
         await self._server.start()
         self.port = self._server.port
+
+    async def _refused(self, peer: str, detail: str) -> None:
+        self._setup.refused.append((peer, detail))
 
     def forget(self) -> None:
         """Lose what is written down of the gateways."""

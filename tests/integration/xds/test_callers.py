@@ -32,12 +32,17 @@ class Federation:
 
     authority: Authority = field(default_factory=lambda: Authority("luebeck"))
     stranger: Authority = field(default_factory=lambda: Authority("luebeck"))
+    refused: list[tuple[str, str]] = field(default_factory=list)
 
     def setup(self, *, registered: bool = True) -> Setup:
         server = self.authority.leaf("spiffe://luebeck.example/control-plane")
         anchors = self.authority.anchor.encode()
         credentials = Credentials(server.key.encode(), server.certificate.encode(), anchors)
-        return Setup(credentials=lambda: credentials, authorise=lambda _caller, _gateway: registered)
+        return Setup(
+            credentials=lambda: credentials,
+            authorise=lambda _caller, _gateway: registered,
+            refused=self.refused,
+        )
 
     @asynccontextmanager
     async def caller(
@@ -89,6 +94,9 @@ async def test_another_gateways_certificate_is_refused() -> None:
     assert code is grpc.StatusCode.PERMISSION_DENIED
     assert OWN in text
     assert OTHER in text
+    ((peer, detail),) = federation.refused
+    assert peer.startswith("ipv4:127.0.0.1:")
+    assert detail == text
 
 
 @pytest.mark.parametrize("uris", [(OWN, OTHER), (OTHER, OWN), (OWN, OWN), ()])
