@@ -36,6 +36,7 @@ COMMANDS = {
     "grant": "grants:grant",
     "agreement": "agreements:agreement",
     "bundle": "bundles:bundle",
+    "trust": "trust:trust",
     "cert": "certificates:cert",
     "audit": "audit:audit",
     "tail": "tail:tail",

@@ -42,6 +42,27 @@ _TABLE = Table(
 )
 
 
+_ROUTES = Table(
+    (
+        Column("RESOURCE", "id"),
+        Column("WAY", "direction"),
+        Column("HOST", "host"),
+        Column("WORKS", "works"),
+        Column("WHY NOT", "code"),
+        Column("DETAIL", "detail", wide=True),
+    )
+)
+
+
+@resource.command("routes")
+@limit_option
+@output_option
+@pass_place
+def list_routes(place: Place, limit: int, output: str) -> None:
+    """List resources as traffic takes them, and what stops each (`proxenia explain` says more)."""
+    show_list(place.api().pages(path_of("federation", "routes"), {}, limit=limit), output, _ROUTES)
+
+
 @resource.command("show")
 @click.argument("key")
 @output_option

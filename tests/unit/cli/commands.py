@@ -132,6 +132,7 @@ CASES: dict[str, Case] = {
     "resource import": Case("resource import {dir}/resources.jsonl", "1 resources loaded", "lines"),
     "resource list": Case("resource list", "SERVED BY", "items"),
     "resource remove": Case("resource remove s{n}@OWN", "removed", "removed", before=(_OFFER,)),
+    "resource routes": Case("resource routes", "WHY NOT", "items"),
     "resource show": Case("resource show s{n}@OWN", "upstreams", "upstreams", before=(_OFFER,)),
     "rollback": Case("rollback 2 --dry-run", "nothing was changed", "objects"),
     "status": Case("status", "ok: ", "verdict"),
@@ -142,6 +143,10 @@ CASES: dict[str, Case] = {
     "token new": Case(_TOKEN, "proxenia_", "token"),
     "token revoke": Case("token revoke t{n}", before=(_TOKEN,)),
     "token rotate": Case("token rotate t{n}", "proxenia_", "token", before=(_TOKEN,)),
+    "trust invitations": Case("trust invitations", "EXPIRES", "items"),
+    "trust list": Case("trust list", "THEY", "items"),
+    "trust show": Case("trust show PARTNER", "they trust us", "bundle"),
+    "trust withdraw": Case("trust withdraw i-1", "is withdrawn", "removed"),
     "validate": Case("validate {dir}/declared.yaml", "valid: ", "faults", database=False, server=False),
     "version": Case("version", "proxenia ", "version", database=False, server=False),
 }
