@@ -1,6 +1,7 @@
 """What of the settings goes into Envoy's configuration."""
 
-from control_plane.app.settings import Settings, parse_listen
+from control_plane.app.listening import parse_listen
+from control_plane.app.settings import Settings
 from control_plane.model.tuning import Tuning
 
 
