@@ -1,14 +1,13 @@
 """The admin API as commands speak it: the standard library's HTTP client, over a unix socket or loopback."""
 
 import json
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
+from control_plane.cli.connect import connection_to
 from control_plane.cli.event_lines import read_events
 from control_plane.cli.faults import Exit, Fault
 
@@ -23,19 +22,6 @@ _COMPARED_WITHIN = 620.0
 _NEWS_WITHIN = 40.0
 
 Document = dict[str, Any]
-
-
-class _UnixConnection(HTTPConnection):
-    """HTTP over a unix socket."""
-
-    def __init__(self, path: str, *, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
 
 
 class Api:
@@ -147,20 +133,7 @@ class Api:
         return _document(response, content)
 
     def _connection(self, timeout: float) -> HTTPConnection:
-        if not self._address.startswith(("http://", "https://")):
-            return _UnixConnection(self._address, timeout=timeout)
-        url = urlsplit(self._address)
-        try:
-            port = url.port or 80
-        except ValueError:
-            port = 0
-        if url.scheme != "http" or not _is_loopback(url.hostname or "") or not port:
-            raise Fault(
-                f"expected http:// with a loopback address and a port, got {self._address}",
-                "the API does not speak TLS yet: use an SSH tunnel",
-                exit_code=Exit.USAGE,
-            )
-        return HTTPConnection(url.hostname or "", port, timeout=timeout)
+        return connection_to(self._address, timeout)
 
     def _unreachable(self, error: Exception) -> Fault:
         if isinstance(error, PermissionError):
@@ -205,13 +178,6 @@ def _fault(status: int, problem: Document) -> Fault:
     if len(more) > 1:
         detail = f"{len(more)} lines are wrong: " + "; ".join(more)
     return Fault(f"{detail} ({problem.get('code', status)})", str(problem.get("hint", "")), exit_code=code)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def path_of(*parts: str) -> str:

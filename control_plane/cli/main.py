@@ -68,13 +68,14 @@ COMMANDS = {
     "--admin",
     default="",
     envvar="PROXENIA_ADMIN",
-    help="The admin API: a socket or http://127.0.0.1:<port>.",
+    help="The admin API: a socket, http://127.0.0.1:<port> or https://.",
 )
 @click.pass_context
 def main(context: click.Context, state_dir: Path | None, admin: str) -> None:
     """Proxenia: a federation gateway.
 
-    Environment: PROXENIA_STATE_DIR, PROXENIA_ADMIN, PROXENIA_TOKEN (for the API over TCP), NO_COLOR.
+    Environment: PROXENIA_STATE_DIR, PROXENIA_ADMIN, PROXENIA_TOKEN (for the API over TCP), NO_COLOR; with https://
+    also PROXENIA_CA_FILE, PROXENIA_CERTIFICATE_FILE and PROXENIA_KEY_FILE.
 
     Exit codes: 0 fine, 1 a problem was found or the request was refused, 2 usage, 3 unreachable,
     4 not authorised, 5 waited too long, 130 interrupted.
