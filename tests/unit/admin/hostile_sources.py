@@ -80,7 +80,7 @@ EMPTY = {".upstreams", ".capabilities[].tools"}
 Put = Callable[[World, bool], Awaitable[list[str]]]
 
 
-async def _audited(world: World, names: bool) -> list[str]:  # noqa: FBT001 - as the others
+async def _audited(world: World, names: bool) -> list[str]:  # noqa: FBT001 - as Put says
     """A row as a gateway ships it, with what a partner sent."""
     texts = {name: "text" for name, kind in AuditEvent.__annotations__.items() if kind in (str, "str")}
     good = AuditEvent(
@@ -96,13 +96,13 @@ async def _audited(world: World, names: bool) -> list[str]:  # noqa: FBT001 - as
     return marks
 
 
-async def _wrong(world: World, names: bool) -> list[str]:  # noqa: FBT001
+async def _wrong(world: World, names: bool) -> list[str]:  # noqa: FBT001 - as Put says
     problem, marks = poisoned(Problem("subject", "code", "detail", "hint"), names=names)
     world.overview.problems = world.conflicts = (problem,)
     return marks
 
 
-async def _heard(world: World, names: bool) -> list[str]:  # noqa: FBT001
+async def _heard(world: World, names: bool) -> list[str]:  # noqa: FBT001 - as Put says
     """What a partner's control plane says."""
     good = PartnerView(
         organisation=PARTNER,
@@ -124,7 +124,7 @@ async def _heard(world: World, names: bool) -> list[str]:  # noqa: FBT001
     return marks
 
 
-async def _refused(world: World, names: bool) -> list[str]:  # noqa: FBT001
+async def _refused(world: World, names: bool) -> list[str]:  # noqa: FBT001 - as Put says
     """What discovery reads, and refuses."""
     findings = Findings(nodes=1, refused_by_code={"code": 1}, refused=(Problem("s", "c", "d", "h"),))
     good = SourceState(
@@ -136,7 +136,7 @@ async def _refused(world: World, names: bool) -> list[str]:  # noqa: FBT001
     return marks
 
 
-async def _delivered(world: World, names: bool) -> list[str]:  # noqa: FBT001
+async def _delivered(world: World, names: bool) -> list[str]:  # noqa: FBT001 - as Put says
     """What Envoy says of a version that it refuses."""
     delivery = Delivery(CLUSTER, 1, 0, 0, (Refusal("name", "1", "detail", 1.0),))
     good = GatewayState(gateway="gw-1", connected=True, deliveries=(delivery,), replica="a", at=NOW)
@@ -147,7 +147,7 @@ async def _delivered(world: World, names: bool) -> list[str]:  # noqa: FBT001
     return marks
 
 
-async def _compared(world: World, names: bool) -> list[str]:  # noqa: FBT001
+async def _compared(world: World, names: bool) -> list[str]:  # noqa: FBT001 - as Put says
     good = Reconciliation(
         id="report-1",
         organisation=PARTNER,
@@ -163,7 +163,7 @@ async def _compared(world: World, names: bool) -> list[str]:  # noqa: FBT001
 
 
 def _stored(kind: Kind) -> Put:
-    async def put(world: World, names: bool) -> list[str]:  # noqa: FBT001
+    async def put(world: World, names: bool) -> list[str]:  # noqa: FBT001 - as Put says
         value, marks = poisoned(GOOD[kind], names=names)
         await world.objects.write([Write(kind, value.key, value)], actor="ada")
         return marks

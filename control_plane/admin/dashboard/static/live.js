@@ -107,5 +107,6 @@ function reach(part) {
 
 for (const place of document.querySelectorAll("[data-find-box]")) place.replaceWith(box("Find", (text) => { wanted = text; search(); }));
 furnish(document);
+document.querySelector("nav a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 addEventListener("resize", () => reach(document));
 follow();
