@@ -48,7 +48,7 @@ def timed(own: Organisation, words: tuple[str, ...]) -> float:
         check=False,
     )
     taken = (perf_counter() - began) * 1000
-    if done.returncode not in {0, 1}:
+    if done.returncode not in {0, 1} or not done.stdout or b"Traceback" in done.stderr:
         raise RuntimeError(f"expected {words} to end with 0 or 1, got {done.returncode}: {done.stderr!r}")
     return taken
 

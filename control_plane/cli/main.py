@@ -23,6 +23,7 @@ COMMANDS = {
     "check": "check:check",
     "explain": "explain:explain",
     "authorize": "explain:authorize",
+    "invoke": "invoke:invoke",
     "invite": "peering:invite",
     "join": "peering:join",
     "partner": "peering:partner",

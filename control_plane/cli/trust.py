@@ -1,6 +1,6 @@
 """``proxenia trust``: the whole of what is between a partner and us, and invitations that are open."""
 
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -8,6 +8,7 @@ from control_plane.cli.api import Api, path_of
 from control_plane.cli.faults import Exit, Fault
 from control_plane.cli.options import Place, limit_option, output_option, pass_place, show, show_list
 from control_plane.cli.output import Column, Table
+from control_plane.cli.parse import read_input
 from control_plane.cli.text import clean, coloured, fields, table
 
 Document = dict[str, Any]
@@ -75,6 +76,51 @@ def show_trust(place: Place, organisation: str, output: str) -> None:
         "view": _views(api).get(organisation),
     }
     show(document, output, lambda: _one(document))
+
+
+@trust.command("verify")
+@click.argument("file", type=click.File("rb"))
+@click.option(
+    "--purpose",
+    type=click.Choice(["server", "client"]),
+    default="server",
+    show_default=True,
+    help="Which end.",
+)
+@output_option
+@pass_place
+@click.pass_context
+def verify(context: click.Context, place: Place, file: IO[bytes], purpose: str, output: str) -> None:
+    """Say whether the chain in FILE (PEM, leaf first; - for standard input) would be believed."""
+    chain = read_input(file).decode("ascii", "replace")
+    body = {"chain": chain, "purpose": purpose}
+    document = place.api().send("POST", path_of("federation", "verify"), body)
+    show(
+        document,
+        output,
+        lambda: _verdict(document),
+        names=lambda: [_named(document)],
+    )
+    context.exit(Exit.FINE if document["valid"] else Exit.PROBLEM)
+
+
+def _verdict(document: Document) -> str:
+    if document["valid"]:
+        word = f"{coloured('valid', 'green')}: {clean(document['spiffe_id'])}, until {document['expires_at']}"
+    else:
+        word = f"{coloured('refused', 'red')}: {clean(document['detail'])} ({document['code']})"
+    lines = [
+        word,
+        f"its organisation: {clean(document['organisation']) or '-'}, which is {document['trust']}",
+    ]
+    rows = [[one["subject"], one["not_after"], one["fingerprint_sha256"]] for one in document["certificates"]]
+    if rows:
+        lines += ["", table(["CERTIFICATE", "NOT AFTER", "FINGERPRINT (SHA-256)"], rows)]
+    return "\n".join(lines)
+
+
+def _named(document: Document) -> str:
+    return str(document["spiffe_id"] or document["code"])
 
 
 @trust.command("invitations")
