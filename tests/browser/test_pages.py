@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.system import System
+from tests.browser.system import System, link
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -182,3 +182,29 @@ async def test_the_api_is_told_operation_by_operation(partners: System) -> None:
     await expect(operation).to_contain_text("lifetime")
 
     await closed(page, partners)
+
+
+async def test_everything_can_be_read_and_done_without_scripts(partners: System) -> None:
+    context = await partners.browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(await link(partners.novgorod.organisation))
+    for title in await page.locator("nav a").all_inner_texts():
+        await page.get_by_role("navigation").get_by_role("link", name=title, exact=True).click()
+        await expect(page.locator("h1")).to_be_visible()
+
+    await page.get_by_role("link", name="Organisations").click()
+    await page.get_by_role("link", name=partners.luebeck.name).click()
+    await page.get_by_role("link", name="Pause…").click()
+    await page.get_by_role("button", name="Pause", exact=True).click()
+    await page.get_by_role("button", name="Resume").click()
+    await expect(page.locator("h1")).to_contain_text("trusted")
+
+    await page.get_by_role("link", name="Audit", exact=True).click()
+    await page.get_by_role("button", name="Verify").click()
+    for _ in range(100):
+        again = page.get_by_role("link", name="Look again")
+        if not await again.count():
+            break
+        await again.click()
+    await expect(page.get_by_text(re.compile("Rows 0 to .* are what they were"))).to_be_visible()
+    await context.close()
