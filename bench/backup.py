@@ -4,8 +4,8 @@ Run with ``make bench NAME=backup`` (``QUICK=1``: less than 45 s). One organisat
 database is backed up twice by the command that operators run: while its audit is nearly empty, and with
 many rows; then it is restored.
 
-The most memory of a small backup is what scrypt takes (128 MB) to make the key; the audit of the full run is many
-times that.
+The most memory of a small backup is what scrypt takes (128 MB) to make the key; the audit of the full run
+is many times that.
 """
 
 import asyncio
