@@ -1,7 +1,7 @@
 """Pictures of every page of the dashboard, at 1,440 and 400 pixels, light and dark, over a real system.
 
     python tools/screenshots.py DIRECTORY            write them there
-    python tools/screenshots.py DIRECTORY --readme   and the three of the README into docs/pictures/
+    python tools/screenshots.py DIRECTORY --readme   and the three of the README into docs/screenshots/
 
 The system is that of tools/stage.py. Which pages there are is taken from the dashboard itself: those of the
 menu, and of every other the first address that a page links to.
@@ -23,7 +23,7 @@ from tools.stage import Stage, stage
 WIDTHS = {"wide": 1440, "narrow": 400}
 SCHEMES = ("light", "dark")
 README = {"overview": "light", "organisation": "light", "audit": "dark"}
-FOLDER = Path(__file__).parent.parent / "docs" / "pictures"
+FOLDER = Path(__file__).parent.parent / "docs" / "screenshots"
 # As root there is no sandbox; the rest keeps Chromium from calling home.
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 _ROOT = "/ui/"

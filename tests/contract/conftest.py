@@ -15,6 +15,7 @@ from control_plane.ports.history import History
 from control_plane.ports.objects import Objects
 from control_plane.ports.reconciliation import Crossings, Reconciliations
 from control_plane.ports.shadow import ShadowCounts
+from control_plane.ports.traffic import TrafficMinutes
 from control_plane.store.database import Database
 from tests.fakes.answers import FakeAnswerKeys
 from tests.fakes.audit import FakeAudit, FakeStatistics
@@ -24,6 +25,7 @@ from tests.fakes.history import FakeHistory
 from tests.fakes.objects import FakeObjects
 from tests.fakes.reconciliation import FakeCrossings, FakeReconciliations
 from tests.fakes.shadow import FakeShadowCounts
+from tests.fakes.traffic import FakeMinutes
 from tests.integration.discovery.plugin_world import example_installed
 from tests.integration.postgres import database_url, postgres_server
 
@@ -44,6 +46,7 @@ class Store:
     reconciliations: Reconciliations
     heads: HeadKeeping
     answers: AnswerKeys
+    minutes: TrafficMinutes
 
 
 @pytest.fixture
@@ -60,6 +63,7 @@ def fake() -> Store:
         FakeReconciliations(),
         FakeHeads(),
         FakeAnswerKeys(),
+        FakeMinutes(audit),
     )
 
 
@@ -77,6 +81,7 @@ async def postgres(database_url: str) -> AsyncIterator[Store]:
             database.reconciliations,
             database.heads,
             database.answers,
+            database.minutes,
         )
 
 
@@ -94,6 +99,11 @@ def objects(store: Store) -> Objects:
 @pytest.fixture
 def audit(store: Store) -> AuditStore:
     return store.audit
+
+
+@pytest.fixture
+def minutes(store: Store) -> TrafficMinutes:
+    return store.minutes
 
 
 @pytest.fixture
