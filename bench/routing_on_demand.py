@@ -54,7 +54,7 @@ async def fill(partners: Pair) -> None:
         await partners.luebeck.post("/federation/grants", grant)
     for own in partners.organisations:
         await eventually(f"{own.name}'s gateway to have everything", partial(has_everything, own))
-    await asyncio.sleep(3)  # what was loaded is audited and sealed meanwhile
+    await asyncio.sleep(1 if quick() else 3)  # what was loaded is audited and sealed meanwhile
 
 
 async def has_everything(own: Organisation) -> bool:
