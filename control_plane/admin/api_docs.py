@@ -3,6 +3,7 @@
 It says nothing of this organisation, so it needs no token; it runs no script, and loads our own style only.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,7 +62,7 @@ def add_to(app: web.Application, routes: Sequence[Route], *, version: str) -> No
 
     async def show(_: web.Request) -> web.StreamResponse:
         if not made:
-            made.append(page(describe(routes, version=version), CODES))
+            made.append(await asyncio.to_thread(lambda: page(describe(routes, version=version), CODES)))
         return html(made[0])
 
     app.router.add_get(PATH, show)

@@ -151,7 +151,7 @@ async def discover(call: Call, look: Look) -> Reply:
             if len(found) < look.maximum:
                 found.append(spoken)
     states = {state.name: state for state in await parts.sources.all()}
-    levels = await trust_levels(call.deps.objects, (spoken.node.organisation for spoken in found))
+    levels = await trust_levels(call.deps, (spoken.node.organisation for spoken in found))
     now = call.deps.now()
     return Reply(
         Found(

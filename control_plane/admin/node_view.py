@@ -15,7 +15,6 @@ from control_plane.model.change import Kind
 from control_plane.model.health import Finding
 from control_plane.model.identity import TrustDomain
 from control_plane.model.node import Endpoint, NodeStatus
-from control_plane.ports.objects import Objects
 
 _NOTHING = "nothing_seen"  # what gateways find of a node that nothing was sent to
 
@@ -27,6 +26,14 @@ class ProblemView:
     code: str
     detail: str
     hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """How we stand with an organisation, and since when it is trusted, if it is."""
+
+    state: AgreementState
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +62,7 @@ class NodeView:
     problem: ProblemView | None
 
 
-def node_view(spoken: Spoken, deps: Dependencies, *, trust: AgreementState, states: States) -> NodeView:
+def node_view(spoken: Spoken, deps: Dependencies, *, trust: Trust, states: States) -> NodeView:
     """What is known of a node."""
     node, merged = spoken.node, spoken.merged
     problem = deps.overview.admission(spoken.key)
@@ -69,7 +76,7 @@ def node_view(spoken: Spoken, deps: Dependencies, *, trust: AgreementState, stat
         spiffe_id=node.spiffe_id,
         endpoints=node.endpoints,
         enabled=node.enabled,
-        trust_level=trust,
+        trust_level=trust.state,
         status=status,
         status_reason=reason,
         rate_limit_per_hour=node.rate_limit_per_hour,
@@ -77,7 +84,7 @@ def node_view(spoken: Spoken, deps: Dependencies, *, trust: AgreementState, stat
         sources=merged.sources,
         discovered_at=min((held.since for held in spoken.held), default=None),
         last_seen=last_seen(spoken, states),
-        trusted_since=None,
+        trusted_since=trust.since,
         created_at=min(stored.created_at for stored in spoken.stored),
         updated_at=max(stored.updated_at for stored in spoken.stored),
         revision=spoken.revision,
@@ -100,19 +107,21 @@ async def states_of(deps: Dependencies) -> States:
 
 
 async def trust_levels(
-    objects: Objects, organisations: Iterable[TrustDomain]
-) -> Mapping[TrustDomain, AgreementState]:
-    """The state of the agreement with each organisation; ``untrusted`` where there is none."""
+    deps: Dependencies, organisations: Iterable[TrustDomain]
+) -> Mapping[TrustDomain, Trust]:
+    """How we stand with each organisation; ``untrusted`` where there is no agreement."""
     wanted = set(organisations)
-    found = await objects.many(Kind.AGREEMENT, wanted)
-    levels = dict.fromkeys(wanted, AgreementState.UNTRUSTED)
-    return levels | {TrustDomain(key): value_of(stored, Agreement).state for key, stored in found.items()}
+    found = await deps.objects.many(Kind.AGREEMENT, wanted)
+    states = {key: value_of(stored, Agreement).state for key, stored in found.items()}
+    trusted = [one for one in wanted if states.get(one) is AgreementState.TRUSTED]
+    since = await deps.history.trusted_since(trusted) if deps.history else {}
+    return {one: Trust(states.get(one, AgreementState.UNTRUSTED), since.get(one)) for one in wanted}
 
 
 async def node_reply(call: Call, spoken: Spoken) -> Reply:
     """The answer that shows a node."""
     organisation = spoken.node.organisation
-    levels = await trust_levels(call.deps.objects, [organisation])
+    levels = await trust_levels(call.deps, [organisation])
     view = node_view(spoken, call.deps, trust=levels[organisation], states=await states_of(call.deps))
     return Reply(view, spoken.revision)
 

@@ -70,7 +70,7 @@ async def list_nodes(call: Call, query: OrganisationQuery) -> Reply:
     """One page."""
     page, following = await read_nodes(call.deps.objects, replace(query, limit=min(query.limit, MOST)))
     states = await states_of(call.deps)
-    levels = await trust_levels(call.deps.objects, (one.node.organisation for one in page))
+    levels = await trust_levels(call.deps, (one.node.organisation for one in page))
     views = await shaped(
         page, lambda one: node_view(one, call.deps, trust=levels[one.node.organisation], states=states)
     )

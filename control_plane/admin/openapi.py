@@ -4,8 +4,10 @@ Pure. What the types say of themselves (pydantic) becomes the schemas, so the do
 else than what is checked when a request arrives.
 """
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -82,7 +84,8 @@ def openapi_route(routes: Sequence[Route]) -> Route:
     @route(Operation("GET", PATH, Nothing, dict[str, Any], "This API as an OpenAPI document"))
     async def openapi(call: Call, _: Nothing) -> Reply:
         if not made:
-            made.append(describe((*routes, openapi), version=call.deps.version))
+            described = partial(describe, (*routes, openapi), version=call.deps.version)
+            made.append(await asyncio.to_thread(described))  # it takes a while, once
         return Reply(made[0])
 
     return openapi

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from control_plane.model.change import Kind, Value
+from control_plane.model.identity import TrustDomain
 from control_plane.ports.objects import Stored
 
 MAX_NAMED = 20  # objects that one revision is told with
@@ -41,6 +42,9 @@ class History(Protocol):
 
     async def since(self, revision: int, *, limit: int = 100) -> Sequence[Revision]:
         """The first changes after ``revision``, oldest first."""
+
+    async def trusted_since(self, organisations: Collection[TrustDomain]) -> dict[str, datetime]:
+        """Since when the agreement with each of these is ``trusted``; those that are not now are left out."""
 
     async def differences(self, revision: int, kinds: Collection[Kind], *, limit: int) -> Sequence[Then]:
         """What is different now from ``revision``, at most ``limit``, by kind and key."""

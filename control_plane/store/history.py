@@ -1,9 +1,11 @@
 """The objects' history in PostgreSQL: ports/history.py."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from control_plane.model.change import Kind
+from control_plane.model.identity import TrustDomain
 from control_plane.ports.history import MAX_NAMED, Revision, Then
 from control_plane.store import codec
 from control_plane.store.pool import Pool
@@ -35,6 +37,16 @@ WHERE h.body IS DISTINCT FROM o.body
 ORDER BY t.kind, t.key LIMIT $3
 """
 
+# The first of the rows that say so without one in between that does not.
+_TRUSTED = """
+SELECT h.key, min(h.at) AS at FROM history AS h
+WHERE h.kind = 'agreement' AND h.key = ANY ($1::text[]) AND h.revision > coalesce((
+    SELECT max(other.revision) FROM history AS other
+    WHERE other.kind = 'agreement' AND other.key = h.key AND other.body ->> 'state' IS DISTINCT FROM 'trusted'
+), 0)
+GROUP BY h.key
+"""
+
 
 class PostgresHistory:
     """Implements ports.history.History."""
@@ -53,6 +65,14 @@ class PostgresHistory:
         async with self._pool.connection() as connection:
             rows = await connection.fetch(_SINCE, revision, limit, MAX_NAMED)
         return [_revision(row) for row in rows]
+
+    async def trusted_since(self, organisations: Collection[TrustDomain]) -> dict[str, datetime]:
+        """Since when the agreement with each of these is ``trusted``; those that are not now are left out."""
+        if not organisations:
+            return {}
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(_TRUSTED, list(organisations))
+        return {row["key"]: row["at"] for row in rows}
 
     async def differences(self, revision: int, kinds: Collection[Kind], *, limit: int) -> list[Then]:
         """What is different now from ``revision``, at most ``limit``, by kind and key.

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+from control_plane.model.agreement import Agreement, AgreementState
 from control_plane.model.change import Kind
 from control_plane.model.grant import Grant
+from control_plane.model.identity import TrustDomain
 from control_plane.ports.history import History
 from control_plane.ports.objects import Mode, Objects, Write
-from tests.fakes.values import node, one_of_each
+from tests.fakes.values import LUEBECK, node, one_of_each
 
 ALL = frozenset(Kind)
 
@@ -86,3 +88,23 @@ async def test_only_the_kinds_that_are_asked_for_are_compared(objects: Objects, 
     assert found[0].then is None
     assert found[0].now is not None
     assert isinstance(found[0].now.value, Grant)
+
+
+async def test_trust_counts_from_when_it_was_given_last(objects: Objects, history: History) -> None:
+    states = (
+        AgreementState.PENDING,
+        AgreementState.TRUSTED,
+        AgreementState.REVOKED,
+        AgreementState.TRUSTED,
+    )
+    for state in states:
+        agreement = Agreement(LUEBECK, state)
+        await objects.write([Write(Kind.AGREEMENT, LUEBECK, agreement)], actor="ada")
+    paused = Agreement(LUEBECK, AgreementState.TRUSTED, paused=True)
+    given = (await history.revisions(limit=1))[0].at
+    await objects.write([Write(Kind.AGREEMENT, LUEBECK, paused)], actor="ada")
+    other = TrustDomain("other.example")
+    await objects.write([Write(Kind.AGREEMENT, other, Agreement(other))], actor="ada")
+
+    assert await history.trusted_since([LUEBECK, other]) == {LUEBECK: given}
+    assert await history.trusted_since([]) == {}

@@ -1,8 +1,11 @@
 """An in-memory history that passes the same contract suite as the PostgreSQL one."""
 
 from collections.abc import Collection
+from datetime import datetime
 
+from control_plane.model.agreement import Agreement, AgreementState
 from control_plane.model.change import Kind
+from control_plane.model.identity import TrustDomain
 from control_plane.ports.history import MAX_NAMED, Revision, Then
 from tests.fakes.objects import FakeObjects
 
@@ -29,6 +32,19 @@ class FakeHistory:
     async def since(self, revision: int, *, limit: int = 100) -> list[Revision]:
         found = reversed(await self.revisions(limit=self._objects.revision + 1))
         return [each for each in found if each.revision > revision][:limit]
+
+    async def trusted_since(self, organisations: Collection[TrustDomain]) -> dict[str, datetime]:
+        self._objects.reach()
+        found: dict[str, datetime] = {}
+        for kind, key, revision, at in self._objects.past:
+            if kind is not Kind.AGREEMENT or key not in organisations:
+                continue
+            value = self._objects.value_at(kind, key, revision)
+            if isinstance(value, Agreement) and value.state is AgreementState.TRUSTED:
+                found.setdefault(key, at)
+            else:
+                found.pop(key, None)
+        return found
 
     async def differences(self, revision: int, kinds: Collection[Kind], *, limit: int) -> list[Then]:
         self._objects.reach()

@@ -38,6 +38,7 @@ async def test_no_request_breaks_what_the_description_promises(world: World, tmp
     world.sources.prompt = True  # nobody waits for a source that there is not
     world.attempts.most = 10**9  # wrong tokens are among the cases
     assert world.serving is not None
+    await world.call("GET", "/openapi.json")  # it is made once
 
     process = await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("schemathesis"),

@@ -73,6 +73,7 @@ async def test_a_node_shows_the_state_of_its_agreement_and_why_it_gets_no_traffi
     shown = await world.call("GET", NODE)
 
     assert shown.document["trust_level"] == "trusted"
+    assert shown.document["trusted_since"]
     assert shown.document["problem"] == {
         "code": "disabled",
         "detail": "it is disabled",
