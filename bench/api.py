@@ -89,11 +89,14 @@ async def measure(
             return taken, items
 
 
-async def lag_of(session: aiohttp.ClientSession) -> tuple[float, float]:
-    """How late the server's event loop was since the last question: by the clock, and by its own work."""
+async def lag_of(session: aiohttp.ClientSession) -> tuple[float, float, float]:
+    """How late the server's event loop was since the last question, by the clock and by its own work.
+
+    And how much the server has computed so far; all in milliseconds.
+    """
     async with session.get("/lag") as answer:
         told = await answer.json()
-    return float(told["late_ms"]), float(told["busy_ms"])
+    return float(told["late_ms"]), float(told["busy_ms"]), float(told["cpu_ms"])
 
 
 async def read_all(session: aiohttp.ClientSession, report: Report) -> None:
@@ -101,7 +104,7 @@ async def read_all(session: aiohttp.ClientSession, report: Report) -> None:
     late = busy = 0.0
     for path, cursor in lists():
         await measure(session, path, cursor, MAX_PAGE)  # statements are planned once
-        await lag_of(session)
+        *_, computed = await lag_of(session)
         for limit in (PAGE, MAX_PAGE):
             taken: list[float] = []
             items = 0
@@ -110,7 +113,15 @@ async def read_all(session: aiohttp.ClientSession, report: Report) -> None:
                 taken += more
             told = await lag_of(session)
             late, busy = max(late, told[0]), max(busy, told[1])
-            report.line(list=path, limit=limit, items=items, pages=len(taken), p50_ms=percentile(taken, 0.5))
+            cpu, computed = (told[2] - computed) / len(taken), told[2]
+            report.line(
+                list=path,
+                limit=limit,
+                items=items,
+                pages=len(taken),
+                p50_ms=round(percentile(taken, 0.5), 2),
+                cpu_ms_each=round(cpu, 2),
+            )
             name = f"{path.removeprefix('/api/v1/')}, page of {limit}, p99"
             report.figure(name, percentile(taken, 0.99), unit="ms", at_most=MOST_MS)
     report.figure("event loop held up by the API's own work", busy, unit="ms", at_most=MOST_LAG_MS)

@@ -9,7 +9,7 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter, thread_time
+from time import perf_counter, process_time, thread_time
 
 from aiohttp import web
 
@@ -49,7 +49,9 @@ class Lag:
         """The most since the last question, in milliseconds."""
         late, busy = self._late, self._busy
         self._late = self._busy = 0.0
-        return web.json_response({"late_ms": late * 1000, "busy_ms": busy * 1000})
+        return web.json_response(
+            {"late_ms": late * 1000, "busy_ms": busy * 1000, "cpu_ms": process_time() * 1000}
+        )
 
 
 def make_tokens(path: Path) -> None:

@@ -22,6 +22,7 @@ from control_plane.ports.objects import Stored
 ROUTE_LIST = f"{API}/federation/routes"
 EXPLAIN = f"{ROUTE_LIST}/explain"
 MAX_ROWS = 50
+MAX_ROUTES = 250  # on a page: each is explained
 MAX_CLUSTERS = 64  # that a caller may tell of
 
 _SUBJECTS = ("route", "node", "request", "code")
@@ -81,7 +82,7 @@ class RouteView:
 @route(Operation("GET", ROUTE_LIST, PageQuery, Page[RouteView], "Routes, and what stops each"))
 async def list_routes(call: Call, query: PageQuery) -> Reply:
     """One page: ours as partners take them, partners' as our applications do."""
-    page, following = await read_page(call.deps.objects, Kind.RESOURCE, query)
+    page, following = await read_page(call.deps.objects, Kind.RESOURCE, query, most=MAX_ROUTES)
     facts = await gathered(call, "")
     own, judge = call.deps.own, judging(call)
 

@@ -37,7 +37,7 @@ from control_plane.model.problem import InvalidValueError
 
 NODES = f"{API}/federation/nodes"
 NODE = NODES + "/{key}"
-MOST = 250  # on a page: what is known of each comes from many places
+MOST = 150  # on a page: what is known of each comes from many places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
