@@ -1,0 +1,141 @@
+"""What pages are told while they are open: rows, that there is news, and what was missed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+
+from control_plane.admin.dashboard import news
+from control_plane.admin.dashboard.news import MAX_FOLLOWERS, MAX_ROWS
+from control_plane.admin.tokens import Role
+from tests.fakes.values import audit_event
+from tests.unit.admin.browsing import FORM
+from tests.unit.admin.world import World
+
+SOON = 10.0  # seconds
+
+
+class Stream:
+    """The events of one open page."""
+
+    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+        self._content = answer.content
+        self.last = ""
+
+    async def next(self, wanted: str) -> str:
+        """The data of the next event of this name."""
+        async with asyncio.timeout(SOON):
+            while True:
+                fields: dict[str, list[str]] = {}
+                while line := (await self._content.readline()).decode().rstrip("\n"):
+                    name, _, value = line.partition(": ")
+                    fields.setdefault(name, []).append(value)
+                self.last = fields.get("id", [self.last])[0]
+                if fields.get("event") == [wanted]:
+                    return "\n".join(fields["data"])
+
+
+@pytest.fixture
+async def session(world: World) -> AsyncIterator[aiohttp.ClientSession]:
+    assert world.serving is not None
+    base = f"http://127.0.0.1:{world.serving.port}"
+    async with aiohttp.ClientSession(base, cookie_jar=aiohttp.CookieJar(unsafe=True)) as made:
+        data = f"token={world.tokens[Role.VIEWER]}"
+        async with made.post("/ui/login", data=data, headers=FORM, allow_redirects=False) as answer:
+            assert answer.status == 303
+        yield made
+
+
+@asynccontextmanager
+async def opened(session: aiohttp.ClientSession, last: str = "") -> AsyncIterator[Stream]:
+    headers = {"Last-Event-ID": last} if last else {}
+    async with session.get("/ui/events", headers=headers) as answer:
+        assert answer.status == 200
+        yield Stream(answer)
+
+
+async def test_rows_come_as_the_page_shows_them_the_oldest_first(
+    world: World, session: aiohttp.ClientSession
+) -> None:
+    await world.audit.append([audit_event(1)])
+
+    async with opened(session) as stream:
+        await world.audit.append([audit_event(2), audit_event(3, resource="<b>@home.example")])
+        rows = await stream.next("rows")
+
+    ids = [audit_event(number).event_id for number in (1, 2, 3)]
+    assert [identifier in rows for identifier in ids] == [False, True, True]
+    assert rows.index(ids[1]) < rows.index(ids[2])
+    assert "&lt;b&gt;" in rows
+
+
+async def test_a_page_that_comes_back_gets_what_it_missed_and_nothing_twice(
+    world: World, session: aiohttp.ClientSession
+) -> None:
+    async with opened(session) as stream:
+        await world.audit.append([audit_event(1)])
+        await stream.next("rows")
+        last = stream.last
+    await world.audit.append([audit_event(2)])
+
+    async with opened(session, last) as stream:
+        rows = await stream.next("rows")
+
+    assert audit_event(1).event_id not in rows
+    assert audit_event(2).event_id in rows
+
+
+async def test_who_was_away_for_long_gets_the_newest_only(
+    world: World, session: aiohttp.ClientSession
+) -> None:
+    await world.audit.append([audit_event(number) for number in range(1, 3 * MAX_ROWS)])
+
+    async with opened(session, "1-x-y/long-ago") as stream:
+        rows = await stream.next("rows")
+
+    assert rows.count("<tr") == MAX_ROWS
+    assert audit_event(3 * MAX_ROWS - 1).event_id in rows
+
+
+async def test_a_new_revision_and_a_new_problem_are_news(
+    world: World, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(news, "SURVEY", 0.0)
+    async with opened(session) as stream:
+        world.overview.revision += 1
+        first = await stream.next("news")
+        world.waiting = ("something",)
+        second = await stream.next("news")
+
+    assert first != second
+
+
+async def test_rows_alone_are_news_too_after_a_while(
+    world: World, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(news, "FIGURES", 0.1)
+    async with opened(session) as stream:
+        await world.audit.append([audit_event(1)])
+        await stream.next("news")
+
+
+async def test_an_absent_database_is_waited_for(world: World, session: aiohttp.ClientSession) -> None:
+    async with opened(session) as stream:
+        world.audit.down = True
+        world.overview.revision += 1
+        await stream.next("news")
+        world.audit.down = False
+        await world.audit.append([audit_event(1)])
+
+        assert audit_event(1).event_id in await stream.next("rows")
+
+
+async def test_not_more_pages_are_followed_than_there_may_be(
+    session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert MAX_FOLLOWERS > 1
+    monkeypatch.setattr(news, "MAX_FOLLOWERS", 1)
+    async with opened(session), session.get("/ui/events") as answer:
+        assert answer.status == 503
