@@ -171,12 +171,12 @@ def test_without_a_control_plane_commands_end_with_3(tmp_path: Path, output: str
     assert result.stdout == ""
 
 
-def test_an_address_beyond_the_loopback_is_bad_usage() -> None:
+def test_an_address_beyond_the_loopback_without_tls_is_bad_usage() -> None:
     results = [
         CliRunner().invoke(main, ["--admin", address, "status"])
         for address in (
             "http://192.0.2.1:80",
-            "https://127.0.0.1:1",
+            "https://127.0.0.1:x",
             "http://127.0.0.1:x",
             "http://example.org",
         )
