@@ -18,6 +18,7 @@ from control_plane.app.demo.organisation import Organisation
 from control_plane.chain.crossing import crossed
 from control_plane.gateway.envoy_admin import EnvoyAdmin
 from control_plane.model.audit import AuditEvent
+from control_plane.peering.reconciling import NAMED
 from control_plane.store.audit_rows import COLUMNS, event_of
 from control_plane.store.embedded import dsn_of
 from tests.e2e.pair import Pair
@@ -163,10 +164,11 @@ async def load(both: Pair, rate: int) -> AsyncIterator[Load]:
             made.done.set()
 
 
-async def reports(own: Side, partner: Side, *, since: float) -> list[Report]:
-    """Comparisons of the whole time, one for each killed Envoy, so that each names all that differs."""
+async def reports(own: Side, partner: Side, *, since: float, differ: int) -> list[Report]:
+    """A comparison of the whole time, or one for each killed Envoy where one cannot name all that differs."""
     kills = sorted(own.kills + partner.kills)
-    edges = [since, *((a + b) / 2 for a, b in pairwise(kills)), time.time()]
+    between = [(a + b) / 2 for a, b in pairwise(kills)] if differ > NAMED else []
+    edges = [since, *between, time.time()]
     found: list[Report] = []
     for start, end in pairwise(datetime.fromtimestamp(at, UTC).isoformat() for at in edges):
         body = {"organisation": partner.organisation.trust_domain, "since": start, "until": end}
