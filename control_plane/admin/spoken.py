@@ -5,7 +5,7 @@ both kinds are in the same order, and are read side by side.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from control_plane.admin.listing import OrganisationQuery, every
@@ -33,16 +33,16 @@ class Spoken:
     key: str
     manual: Stored | None
     sightings: tuple[Stored, ...]
+    merged: Merged = field(init=False, compare=False, repr=False)  # the node that they are all about
+
+    def __post_init__(self) -> None:
+        manual = value_of(self.manual, Node) if self.manual else None
+        object.__setattr__(self, "merged", merge(manual, self.held))
 
     @property
     def held(self) -> list[Held]:
         """What each source says."""
         return [value_of(stored, Held) for stored in self.sightings]
-
-    @property
-    def merged(self) -> Merged:
-        """The node that they are all about."""
-        return merge(value_of(self.manual, Node) if self.manual else None, self.held)
 
     @property
     def node(self) -> Node:
