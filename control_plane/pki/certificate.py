@@ -96,7 +96,10 @@ def fingerprint(certificate: x509.Certificate) -> str:
 def pem_fingerprint(pem: str) -> str:
     """The same of a certificate that is known to be one, without reading what it says."""
     lines = (line for line in pem.splitlines() if not line.startswith("-----"))
-    return sha256(b64decode("".join(lines))).hexdigest()
+    try:
+        return sha256(b64decode("".join(lines))).hexdigest()
+    except ValueError as error:
+        raise InvalidValueError("not_a_certificate", "expected a PEM certificate, got no base64") from error
 
 
 def serial_hex(serial: int) -> str:
