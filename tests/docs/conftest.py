@@ -5,21 +5,26 @@ environment that the tests run in, not from an index; and heartbeats and drainin
 """
 
 import os
+import signal
 import sys
 import sysconfig
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.docs.blocks import Block, blocks
+from tests.docs.database import database
 from tests.docs.here import Here
 from tests.docs.pages import ROOT, followed
 from tests.docs.terminal import Terminal
 from tests.e2e.conftest import room
 
 DOCS = ROOT / "docs"
+MACHINES = ("control", "control-2", "gateway")
 HURRY = {
     "PROXENIA_ENVOY_CONCURRENCY": "1",
     "PROXENIA_DRAIN_SECONDS": "0.2",
@@ -61,6 +66,7 @@ def machine() -> Iterator[Machine]:
         }
         (directory / "tools").symlink_to(Path(__file__).parent / "standins")
         states = {name: home / "trade" / name for name in ("luebeck", "novgorod")}
+        states |= {name: directory / "root" / name / "var/lib/proxenia" for name in MACHINES}
         here = Here(directory / "root", states)
         for name, egress in (("luebeck", "15001"), ("novgorod", "15002")):
             environment[f"STATE_{name}"] = str(states[name])
@@ -97,3 +103,32 @@ def trade(installed: Machine) -> Iterator[Machine]:
         for block in back:
             terminal.follow(block)
     assert not (installed.home / "trade").exists()
+
+
+@pytest.fixture(scope="session")
+def works(installed: Machine) -> Iterator[Machine]:
+    """The machines of a production deployment: empty but for the package, and a database with TLS."""
+    here = installed.here
+    for name in MACHINES:
+        root = here.root / name
+        (root / "opt").mkdir(parents=True)
+        (root / "opt" / "proxenia").symlink_to(installed.home / "proxenia")
+    authority = here.root / "control" / "etc" / "proxenia" / "database-ca.pem"
+    port = here.port("db.visby.example", "5432")
+    with database(here.root.parent / "db", port, authority) as psql:
+        (here.root.parent / "bin" / "psql").symlink_to(psql)
+        try:
+            yield installed
+        finally:
+            _stop_units(here.root)
+
+
+def _stop_units(root: Path) -> None:
+    """Stop what ``systemctl`` of the pages started (``standins/systemctl``)."""
+    keepers = [int(path.read_text()) for path in root.glob("*/run/*.pid")]
+    for pid in keepers:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + 60
+    while any(Path(f"/proc/{pid}").exists() for pid in keepers) and time.monotonic() < deadline:
+        time.sleep(0.1)

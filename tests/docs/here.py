@@ -15,32 +15,42 @@ _HTTP_SERVER = re.compile(r"(http\.server )(\d+)")
 _SYSTEM = re.compile(
     r"(?<![\w.~/-])(/etc/proxenia|/etc/systemd|/var/lib/proxenia|/opt/proxenia|/srv)(?![\w-])"
 )
-_OURS = ("127.0.0.1", "0.0.0.0")  # noqa: S104 - a text of pages
+# Addresses of the same machine; what is on no machine of its own is on the reader's.
+_MACHINES = {
+    "192.0.2.10": "control",
+    "proxenia.visby.example": "control",
+    "192.0.2.11": "control-2",
+    "192.0.2.20": "gateway",
+}
+_ANY = ("127.0.0.1", "0.0.0.0")  # noqa: S104 - a text of pages
 
 
 @dataclass(slots=True)
 class Here:
-    """``root`` stands for the root of the page's machine; ``states`` are the state directories by name."""
+    """Below ``root`` are the roots of machines that pages name; ``states`` are state directories by name."""
 
     root: Path
     states: dict[str, Path] = field(default_factory=dict)
-    _ports: dict[str, int] = field(default_factory=dict)
+    _ports: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
 
-    def text(self, text: str) -> str:
-        """A text of the page, as it is here."""
-        text = _SYSTEM.sub(lambda match: f"{self.root}{match[1]}", text)
-        text = _HTTP_SERVER.sub(lambda match: f"{match[1]}{self.port('127.0.0.1', match[2])}", text)
-        return _ADDRESS.sub(lambda match: f"127.0.0.1:{self.port(match[1], match[2])}", text)
+    def machine(self, at: str) -> Path:
+        """The root of a machine; organisations of the quick start share the reader's."""
+        return self.root / (at if at in _MACHINES.values() or at == "db" else "reader")
 
-    def back(self, text: str) -> str:
+    def text(self, text: str, at: str) -> str:
+        """A text of the page, as it is here on the machine ``at``."""
+        text = _SYSTEM.sub(lambda match: f"{self.machine(at)}{match[1]}", text)
+        text = _HTTP_SERVER.sub(lambda match: f"{match[1]}{self.port('127.0.0.1', match[2], at)}", text)
+        return _ADDRESS.sub(lambda match: f"127.0.0.1:{self.port(match[1], match[2], at)}", text)
+
+    def back(self, text: str, at: str) -> str:
         """A text of this machine, as the page has it."""
-        for address, port in self._ports.items():
+        for address, port in self._ports.values():
             text = text.replace(f"127.0.0.1:{port}", address)
-        return text.replace(str(self.root), "")
+        return text.replace(str(self.machine(at)), "")
 
-    def port(self, host: str, port: str) -> int:
+    def port(self, host: str, port: str, at: str = "") -> int:
         """The port that stands for this one; the same each time."""
-        address = f"{'127.0.0.1' if host in _OURS else host}:{port}"
-        if address not in self._ports:
-            self._ports[address] = free_port()
-        return self._ports[address]
+        owner = self.machine(at).name if host in _ANY else _MACHINES.get(host, host)
+        address = "127.0.0.1" if host in _ANY else host
+        return self._ports.setdefault((owner, port), (f"{address}:{port}", free_port()))[1]

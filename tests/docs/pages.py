@@ -34,10 +34,18 @@ PARTNERS = (
     Page("docs/examples/json-file-source/README.md", "test_pages.py"),
     Page("docs/howto/revocation.md", "test_pages.py"),
 )
+WORKS = (
+    Page("docs/howto/production.md", "test_pages.py", at="control"),
+    Page("docs/howto/high-availability.md", "test_pages.py", at="control"),
+    Page("docs/howto/upgrade.md", "test_pages.py", at="control"),
+    Page("docs/howto/discovery.md", "test_pages.py", at="control"),
+    Page("docs/howto/own-ca.md", "test_pages.py", at=""),
+)
 FOLLOWED = (
     Page("README.md", "test_newcomer.py"),
     Page("docs/quickstart.md", "test_newcomer.py"),
     *PARTNERS,
+    *WORKS,
 )
 
 

@@ -75,21 +75,21 @@ class Terminal:
         """Do what the block says, on the machine of ``at`` unless it says itself on whose."""
         at = block.words.get("at", at)
         if "file" in block.words:
-            self._write(block)
+            self._write(block, at)
         elif block.language == "sh":
             self._all(block, at)
         elif block.language == "console":
             for command in commands(block):
                 self._one(block, command, at)
 
-    def _write(self, block: Block) -> None:
-        path = self.directory / self.here.text(block.words["file"])
+    def _write(self, block: Block, at: str) -> None:
+        path = self.directory / self.here.text(block.words["file"], at)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a" if "append" in block.words else "w", encoding="utf-8") as file:
-            file.write(self.here.text(block.text))
+            file.write(self.here.text(block.text, at))
 
     def _all(self, block: Block, at: str) -> None:
-        code, shown = self._type(f"set -e\n{self.here.text(block.text)}\nset +e\n", at)
+        code, shown = self._type(f"set -e\n{self.here.text(block.text, at)}\nset +e\n", at)
         if code:
             message = f"{block.where}: expected every command to end well, got {code}\n{block.text}\n{shown}"
             raise PageError(message)
@@ -97,8 +97,8 @@ class Terminal:
     def _one(self, block: Block, command: Command, at: str) -> None:
         deadline = time.monotonic() + SOON
         while True:
-            code, raw = self._type(self.here.text(command.text) + "\n", at)
-            shown = self.here.back(raw)
+            code, raw = self._type(self.here.text(command.text, at) + "\n", at)
+            shown = self.here.back(raw, at)
             if code == command.code and (not command.shown or command.pattern.fullmatch(shown)):
                 return
             if time.monotonic() > deadline or not _READS.search(command.text):
@@ -120,7 +120,8 @@ class Terminal:
         script, shown = (typed / f"{id(self)}.{self._number}.{kind}" for kind in ("sh", "out"))
         script.write_text(text, encoding="utf-8")
         place = self.here.states.get(at)
-        state = f"export PROXENIA_STATE_DIR='{place}'\n" if place else ""
+        state = f"export MACHINE_ROOT='{self.here.machine(at)}'\n"
+        state += f"export PROXENIA_STATE_DIR='{place}'\n" if place else ""
         line = f"{state}source '{script}' > '{shown}' 2>&1 < /dev/null\necho $? >&$TELL\n"
         try:
             self._process.stdin.write(line.encode())
