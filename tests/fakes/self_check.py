@@ -1,5 +1,6 @@
 """The database as a check sees it, and partners' views, as a test wants them."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,8 +19,10 @@ class FakeLook:
     down: bool = False
     ahead: timedelta = timedelta()
     connections: int = 3
+    asked: threading.Event = field(default_factory=threading.Event)  # that somebody looked
 
     async def look(self) -> DatabaseFacts:
+        self.asked.set()
         if self.down:
             raise UnavailableError("the database does not answer: connection refused")
         return DatabaseFacts(

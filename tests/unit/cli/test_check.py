@@ -113,15 +113,26 @@ def test_who_waits_too_long_gets_5_and_the_last_report(terminal: Terminal) -> No
 
 
 def test_waiting_ends_as_soon_as_nothing_is_wrong(terminal: Terminal) -> None:
-    timer = threading.Timer(0.3, connect, [terminal.world])
-    timer.start()
+    def start_a_gateway() -> None:
+        assert terminal.world.look.asked.wait(20)
+        connect(terminal.world)
 
-    result = terminal.run("check", "--wait", "20", "-o", "json")
+    thread = threading.Thread(target=start_a_gateway)
+    terminal.world.waiting = ("the first read of the database",)
+    thread.start()
 
-    timer.join()
+    def ready() -> None:
+        thread.join(20)
+        terminal.world.waiting = ()
+
+    readier = threading.Thread(target=ready)
+    readier.start()
+    result = terminal.run("check", "--wait", "30", "-o", "json")
+
+    readier.join(20)
     assert result.exit_code == 0
     assert json.loads(result.stdout)["verdict"] == "warning"
-    assert "no_gateway" in result.stderr
+    assert "database: control plane: starting" in result.stderr
 
 
 def test_before_the_installation_this_machine_is_looked_at(tmp_path: Path) -> None:

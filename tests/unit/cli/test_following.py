@@ -1,5 +1,6 @@
 """What is followed: events across a restart, deliveries as they change, the status until Ctrl-C."""
 
+import itertools
 import json
 import os
 import signal
@@ -108,13 +109,25 @@ def test_deliveries_are_told_type_by_type(terminal: Terminal) -> None:
 
 def test_what_a_gateway_does_next_is_told(terminal: Terminal) -> None:
     connect(terminal.world)
-    timer = threading.Timer(0.7, lambda: connect(terminal.world, refused=(REFUSAL,)))
-    timer.start()
+    done = threading.Event()
 
-    result = terminal.run("tail", "xds", "--gateway", "gw-1", "--count", "3", "-o", "json")
+    def refuse_and_accept() -> None:
+        for refused in itertools.cycle(((REFUSAL,), ())):
+            if done.wait(0.7):
+                return
+            connect(terminal.world, refused=refused)
 
-    timer.join()
-    assert [len(json.loads(line)["refused"]) for line in result.stdout.splitlines()] == [0, 0, 1]
+    thread = threading.Thread(target=refuse_and_accept)
+    thread.start()
+    try:
+        result = terminal.run("tail", "xds", "--gateway", "gw-1", "--count", "4", "-o", "json")
+    finally:
+        done.set()
+        thread.join(10)
+
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert {len(one["refused"]) for one in told if one["type"] == "clusters"} == {0, 1}
+    assert [one["type"] for one in told].count("endpoints") == 1
 
 
 def test_the_status_is_shown_again_when_it_changes_until_ctrl_c(terminal: Terminal) -> None:
