@@ -13,8 +13,8 @@ from tools.reference_text import code, prose, sentence, table
 HEAD = """# HTTP API
 
 Below `/api/v1` on the socket `run/admin.sock` in the state directory, where the operator is whoever may open
-it; and on `admin_listen` with `Authorization: Bearer TOKEN` (`proxenia token new`). The running control plane
-describes the same as an OpenAPI document, `GET /openapi.json`.
+it; and on `admin_listen` with `Authorization: Bearer TOKEN` (`proxenia token new`), or a client's
+certificate. The running control plane describes the same as an OpenAPI document, `GET /openapi.json`.
 
 * Bodies are JSON; unknown fields are refused. Errors are `application/problem+json`; their `code` is one of
   [codes](codes.md).
