@@ -50,7 +50,7 @@ def test_both_forms_say_the_same(text: str, name: str) -> None:
 
 def test_the_documents_example_is_one() -> None:
     document = (Path(__file__).parents[3] / "docs" / "sources.md").read_text(encoding="utf-8")
-    example = document.partition("```yaml\n")[2].partition("```")[0]
+    example = document.partition("```yaml file=nodes.yaml\n")[2].partition("```")[0]
 
     (node,) = parse(example.encode(), "nodes.yaml").candidates
 
