@@ -7,7 +7,7 @@ An export is JSON lines, each with a ``type``: ``export`` (what was asked), then
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -99,7 +99,7 @@ async def export(call: Call, wanted: Filters) -> Reply:
 
 
 def _facts(wanted: Filters) -> dict[str, str]:
-    values = {name: getattr(wanted, name) for name in wanted.__dataclass_fields__}
+    values = {field.name: getattr(wanted, field.name) for field in fields(wanted)}
     return {
         name: value.isoformat() if isinstance(value, datetime) else str(value or "")
         for name, value in values.items()

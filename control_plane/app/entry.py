@@ -12,6 +12,10 @@ from control_plane.model.identity import ObjectId
 from control_plane.model.problem import InvalidValueError
 from control_plane.observe import log
 
+# Children are other programs. Before each fork gRPC would otherwise wait for threads of its own, at worst for
+# ever; it reads this when it is imported, which must be later.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
 USAGE = 2  # exit code of a command that cannot run with what it was given
 
 
@@ -21,8 +25,6 @@ def _run(
     overrides: Mapping[str, object],
 ) -> int:
     log.configure()
-    # Children are other programs: gRPC need not be made ready for going on in them, nor say that it is not.
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     try:
         return _loop(main(load(config, overrides)))
     except SettingsError as error:
