@@ -111,6 +111,7 @@ async def test_a_drained_node_finishes_what_runs_and_gets_nothing_new(partners: 
     assert drained["status"] in {"online", "degraded"}  # answers of a moment ago outweigh it
 
 
+@pytest.mark.alone
 @pytest.mark.asyncio(loop_scope="module")
 async def test_five_failures_open_the_circuit_which_is_seen_and_closes_again(partners: Pair) -> None:
     async def is_now(state: str) -> bool:
