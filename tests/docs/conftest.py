@@ -132,3 +132,7 @@ def _stop_units(root: Path) -> None:
     deadline = time.monotonic() + 60
     while any(Path(f"/proc/{pid}").exists() for pid in keepers) and time.monotonic() < deadline:
         time.sleep(0.1)
+    for process in Path("/proc").glob("[0-9]*"):  # an Envoy whose agent was ended without it
+        with suppress(OSError):
+            if (process / "cwd").readlink().is_relative_to(root):
+                os.kill(int(process.name), signal.SIGTERM)
