@@ -59,7 +59,7 @@ class Dashboard:
         app.router.add_post(f"{ROOT}do", self._signed_in(self._doing.do))
         app.on_cleanup.append(self._deps.works.close)
         app.router.add_post(f"{ROOT}work", self._signed_in(self._working.start))
-        app.router.add_get(f"{ROOT}work/file", self._signed_in(self._working.file))
+        app.router.add_get(f"{ROOT}work-file", self._signed_in(self._working.file))
         app.router.add_post(f"{ROOT}logout", self._signed_in(self._logout))
         app.router.add_get(f"{ROOT}login", self._login)
         app.router.add_post(f"{ROOT}login", self._login_with_token)

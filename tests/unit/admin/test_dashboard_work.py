@@ -109,7 +109,7 @@ async def test_an_export_is_written_and_saved_with_its_proof(world: World, brows
     await crossing(world, decision="denied")
 
     text = await started(browser, "export", decision="denied")
-    saved = re.search(r'href="/ui/(work/file\?id=[^"]+)"', text)
+    saved = re.search(r'href="/ui/(work-file\?id=[^"]+)"', text)
     assert saved is not None
     lines = [json.loads(line) for line in (await browser.page(saved[1])).splitlines()]
 
@@ -126,7 +126,7 @@ async def test_a_table_holds_no_formulas(world: World, browser: Browser) -> None
     await crossing(world, reason='=HYPERLINK("http://evil.example")', correlation_id="c-2")
 
     text = await started(browser, "csv", correlation_id="c-2")
-    saved = re.search(r'href="/ui/(work/file\?id=[^"]+)"', text)
+    saved = re.search(r'href="/ui/(work-file\?id=[^"]+)"', text)
     assert saved is not None
     rows = list(csv.DictReader(io.StringIO(await browser.page(saved[1]))))
 
@@ -209,7 +209,7 @@ async def test_work_that_is_none_is_refused(browser: Browser) -> None:
 
     assert (status, "not_found" in text) == (404, True)
     assert "still known here" in await browser.page("work?id=nothing", 404)
-    await browser.page("work/file?id=nothing", 404)
+    await browser.page("work-file?id=nothing", 404)
 
 
 async def test_work_shows_how_far_it_is_and_keeps_what_came_of_it() -> None:
