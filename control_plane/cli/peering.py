@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from control_plane.cli.api import path_of
-from control_plane.cli.options import Place, output_option, pass_place, show, show_list
+from control_plane.cli.faults import Exit
+from control_plane.cli.options import Place, limit_option, output_option, pass_place, show, show_list
 from control_plane.cli.output import Column, Table
 from control_plane.cli.text import clean
 
@@ -92,6 +93,43 @@ _PARTNERS = Table(
         Column("OUR BUNDLE", "sequence", wide=True),
         Column("WHY NOT SENT", "send_error", wide=True),
         Column("WHAT THEY SAY", "summary"),
+    ),
+    name="organisation",
+)
+
+
+@partner.command("health")
+@click.option("--organisation", help="Only this one's.")
+@limit_option
+@output_option
+@pass_place
+@click.pass_context
+def show_health(
+    context: click.Context, place: Place, organisation: str | None, limit: int, output: str
+) -> None:
+    """List how partners' nodes are; 1 when one that is trusted cannot be reached."""
+    document = place.api().pages(path_of("federation", "health"), {"organisation": organisation}, limit=limit)
+    show_list(document, output, _HEALTH)
+    down = any(item["verdict"] == "down" for item in document["items"])
+    context.exit(Exit.PROBLEM if down else Exit.FINE)
+
+
+def _count(status: str) -> Column:
+    return Column(status.upper(), lambda item: item["nodes"][status])
+
+
+_HEALTH = Table(
+    (
+        Column("PARTNER", "organisation"),
+        Column("VERDICT", "verdict"),
+        *map(_count, ("online", "degraded", "offline", "unknown")),
+        Column("CIRCUITS OPEN", "circuits_open"),
+        Column("AGREEMENT", lambda item: "paused" if item["paused"] else item["state"]),
+        Column(
+            "NOT ONLINE",
+            lambda item: ", ".join(f"{one['node']} {one['status']}" for one in item["ailing"]),
+            wide=True,
+        ),
     ),
     name="organisation",
 )

@@ -72,7 +72,8 @@ def _known(
             {node: found.status for node, found in seen.get(name, {}).items()},
             passed.get(name, _NOTHING),
         )
-        for name in sorted({*agreements, *seen} - {call.deps.own})
+        for name in call.deps.towns.names()
+        if name != call.deps.own
     ]
 
 

@@ -33,7 +33,6 @@ class Seen:
 class Entry:
     """A node: whether it is announced, and by which sources now."""
 
-    organisation: str
     node_id: str
     offline: bool
     present: tuple[str, ...]
@@ -54,7 +53,7 @@ class Towns:
     _revision: int = 0
     _manual: dict[str, Node] = field(default_factory=dict)
     _held: dict[str, dict[str, Held]] = field(default_factory=dict)
-    _entries: dict[str, Entry] = field(default_factory=dict)
+    _entries: dict[str, dict[str, Entry]] = field(default_factory=dict)  # by organisation and node key
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def catch_up(self, objects: Objects, published: int) -> None:
@@ -63,28 +62,40 @@ class Towns:
             if self._revision < published or self._revision == 0:
                 self._take(await objects.changes(self._revision))
 
+    def names(self) -> list[str]:
+        """Every organisation with an agreement or a node, by name."""
+        return sorted({*self.agreements, *self._entries})
+
     def seen(self, fitness: Fitness | None, states: States) -> Mapping[str, Mapping[str, Seen]]:
         """By organisation how each of its nodes is, by node id."""
-        found: dict[str, dict[str, Seen]] = {}
-        for key, entry in self._entries.items():
+        return {organisation: self.nodes(organisation, fitness, states) for organisation in self._entries}
+
+    def nodes(self, organisation: str, fitness: Fitness | None, states: States) -> Mapping[str, Seen]:
+        """How each node of one organisation is, by node id."""
+        found = {}
+        for key, entry in self._entries.get(organisation, {}).items():
             finding = fitness.finding(key) if fitness else None
             if finding is not None and finding.reason != _NOTHING:
-                seen = Seen(finding.status.value, finding.reason)
+                found[entry.node_id] = Seen(finding.status.value, finding.reason)
             else:
-                seen = Seen(entry.announced(states).value, "")
-            found.setdefault(entry.organisation, {})[entry.node_id] = seen
+                found[entry.node_id] = Seen(entry.announced(states).value, "")
         return found
 
     def _take(self, change: Change) -> None:
         touched = {key for item in change.items if (key := self._put(item))}
         for key in touched:
-            merged = merge(self._manual.get(key), self._held.get(key, {}).values())
-            if merged.node is None:
-                self._entries.pop(key, None)
-                continue
             held = self._held.get(key, {}).values()
-            present = tuple(one.sighting.source for one in held if one.missing is None and not one.offline)
-            self._entries[key] = Entry(merged.node.organisation, merged.node.node_id, merged.offline, present)
+            merged = merge(self._manual.get(key), held)
+            organisation = key.rpartition("@")[2]
+            nodes = self._entries.setdefault(organisation, {})
+            nodes.pop(key, None)
+            if merged.node is not None:
+                present = tuple(
+                    one.sighting.source for one in held if one.missing is None and not one.offline
+                )
+                nodes[key] = Entry(merged.node.node_id, merged.offline, present)
+            elif not nodes:
+                del self._entries[organisation]
         self._revision = change.revision
 
     def _put(self, item: Item) -> str:
