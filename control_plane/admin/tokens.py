@@ -223,8 +223,8 @@ def _stands(entry: Entry, now: datetime) -> bool:
 
 GROUPS = (
     *("agreements", "apply", "audit", "authorize", "bundle-sources", "bundles", "check", "circuits"),
-    *("dashboard", "discover", "events", "expiry", "gateways", "grants", "groups", "history", "info"),
-    *("invites", "invoke", "join", "metrics", "nodes", "partners", "resources", "rollback", "rotation"),
-    *("routes", "sources", "status", "tokens", "verify"),
+    *("dashboard", "discover", "events", "expiry", "gateways", "grants", "groups", "health", "history"),
+    *("info", "invites", "invoke", "join", "metrics", "nodes", "partners", "resources", "rollback"),
+    *("rotation", "routes", "sources", "status", "tokens", "verify"),
 )
 """Every group of operations that a token can be for: the first word of their paths below the version."""
