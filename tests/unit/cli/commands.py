@@ -127,7 +127,7 @@ CASES: dict[str, Case] = {
     "node revoke": Case("node revoke n{n}@PARTNER", "is revoked", before=(_NODE,)),
     "node show": Case("node show n{n}@PARTNER", "spiffe_id", "spiffe_id", before=(_NODE,)),
     "node undrain": Case("node undrain n{n}@PARTNER", "takes part", before=(_NODE,)),
-    "partner health": Case("partner health", "VERDICT", "items", before=(_NODE,)),
+    "partner health": Case("partner health --organisation PARTNER", "VERDICT", "items", before=(_NODE,)),
     "partner list": Case("partner list", "alive", "items"),
     "resource add": Case(_OFFER, "added", "host"),
     "resource import": Case("resource import {dir}/resources.jsonl", "1 resources loaded", "lines"),
