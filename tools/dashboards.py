@@ -16,18 +16,40 @@ COLUMNS, HEIGHT = 24, 7
 
 
 class Panel(NamedTuple):
-    """One picture: what it shows, the queries with their legends, the unit, and how wide it is of 24."""
+    """One picture: what it shows, the queries with their legends, the unit, and how wide it is of 24.
+
+    ``colours`` says from which value on a single number has which colour: without it Grafana's own rule
+    holds, by which 80 of anything are red.
+    """
 
     title: str
     queries: tuple[tuple[str, str], ...]
     unit: str = "short"
     width: int = 8
     kind: str = "timeseries"
+    colours: tuple[tuple[str, float | None], ...] = (("green", None),)
 
 
-def one(title: str, query: str, legend: str = "", *, unit: str = "short", kind: str = "timeseries") -> Panel:
-    """A panel of a single query."""
-    return Panel(title, ((query, legend),), unit, 4 if kind == "stat" else 8, kind)
+NONE_IS_BAD = (("red", None), ("green", 1.0))
+ANY_IS_BAD = (("green", None), ("red", 1.0))
+ANY_IS_WORTH_A_LOOK = (("green", None), ("orange", 1.0))
+SOON_IS_BAD = (("red", None), ("green", 6 * 3600.0))  # as the alert ProxeniaLeafEndsSoon
+
+
+def one(title: str, query: str, legend: str = "", *, unit: str = "short") -> Panel:
+    """A curve, or one for each series, of a single query."""
+    return Panel(title, ((query, legend),), unit)
+
+
+def number(
+    title: str,
+    query: str,
+    colours: tuple[tuple[str, float | None], ...] = (("green", None),),
+    *,
+    unit: str = "short",
+) -> Panel:
+    """One number, as it is now."""
+    return Panel(title, ((query, ""),), unit, 4, "stat", colours)
 
 
 def rate(metric: str, by: str, window: str = "1m") -> str:
@@ -48,12 +70,12 @@ def latency(quantile: float) -> str:
 
 
 CONTROL_PLANE = (
-    one("Ready", "min(proxenia_ready)", kind="stat"),
-    one("Gateways connected", "sum(proxenia_gateway_connected)", kind="stat"),
-    one("Resources refused", 'sum(proxenia_gateway_resources{state="refused"})', kind="stat"),
-    one("Problems", "sum(proxenia_problems) or vector(0)", kind="stat"),
-    one("Partners silent", "sum(proxenia_partner_stale) or vector(0)", kind="stat"),
-    one("Next to end", "min(proxenia_expiry_seconds)", unit="s", kind="stat"),
+    number("Ready", "min(proxenia_ready)", NONE_IS_BAD, unit="bool_yes_no"),
+    number("Gateways connected", "sum(proxenia_gateway_connected)", NONE_IS_BAD),
+    number("Resources refused", 'sum(proxenia_gateway_resources{state="refused"})', ANY_IS_BAD),
+    number("Problems", "sum(proxenia_problems) or vector(0)", ANY_IS_WORTH_A_LOOK),
+    number("Partners silent", "sum(proxenia_partner_stale) or vector(0)", ANY_IS_WORTH_A_LOOK),
+    number("Next to end", "min(proxenia_expiry_seconds)", SOON_IS_BAD, unit="s"),
     one("Objects", "proxenia_objects", "{{kind}}"),
     one("Problems by code", "proxenia_problems", "{{code}}"),
     one("Revision", "proxenia_revision", "{{instance}}"),
@@ -83,22 +105,36 @@ FEDERATION = (
         "Refused handshakes of partners",
         "sum by (gateway) (rate(envoy_listener_ssl_fail_verify_error[5m]))",
         "{{gateway}}",
-        unit="reqps",
+        unit="cps",
     ),
     one(
         "Wrong identities of partners",
         "sum by (envoy_cluster_name) (rate(envoy_cluster_ssl_fail_verify_san[5m]))",
         "{{envoy_cluster_name}}",
+        unit="cps",
+    ),
+    one(
+        "Requests over a partner's limit",
+        "sum by (gateway) (rate(envoy_http_local_rate_limit_rate_limited[5m]))",
+        "{{gateway}}",
         unit="reqps",
     ),
+    one("Audits that differ", "proxenia_audit_differences_open", "{{organisation}}"),
+    one("Gaps of the audit in 24 hours", "proxenia_audit_gaps", "{{gateway}}"),
+    one("Nodes by source of discovery", "proxenia_discovery_source_nodes", "{{source}}"),
 )
 GATEWAY = (
-    one("Control plane connected", "min(envoy_control_plane_connected_state)", kind="stat"),
-    one("Clusters", "sum(envoy_cluster_manager_active_clusters)", kind="stat"),
-    one("Waiting for configuration", "sum(envoy_cluster_manager_warming_clusters)", kind="stat"),
-    one("Requests", "sum(rate(envoy_http_downstream_rq_total[1m]))", unit="reqps", kind="stat"),
-    one("Connections", "sum(envoy_server_total_connections)", kind="stat"),
-    one("Memory", "sum(envoy_server_memory_physical_size)", unit="bytes", kind="stat"),
+    number(
+        "Control plane connected",
+        "min(envoy_control_plane_connected_state)",
+        NONE_IS_BAD,
+        unit="bool_yes_no",
+    ),
+    number("Clusters", "sum(envoy_cluster_manager_active_clusters)"),
+    number("Waiting for configuration", "sum(envoy_cluster_manager_warming_clusters)", ANY_IS_WORTH_A_LOOK),
+    number("Requests", "sum(rate(envoy_http_downstream_rq_total[1m]))", unit="reqps"),
+    number("Connections", "sum(envoy_server_total_connections)"),
+    number("Memory", "sum(envoy_server_memory_physical_size)", unit="bytes"),
     Panel(
         "Latency at the listeners",
         tuple((latency(quantile), str(quantile)) for quantile in (0.5, 0.95, 0.99)),
@@ -115,8 +151,12 @@ GATEWAY = (
         "{{envoy_response_code_class}}xx",
         unit="reqps",
     ),
-    one("Connections", "envoy_http_downstream_cx_active", "{{gateway}} {{envoy_http_conn_manager_prefix}}"),
-    one("Audit lines not written", "rate(envoy_filesystem_write_failed[5m])", "{{gateway}}"),
+    one(
+        "Connections of callers",
+        "envoy_http_downstream_cx_active",
+        "{{gateway}} {{envoy_http_conn_manager_prefix}}",
+    ),
+    one("Audit lines not written", "rate(envoy_filesystem_write_failed[5m])", "{{gateway}}", unit="cps"),
     one(
         "Own certificate ends in",
         "envoy_listener_ssl_certificate_expiration_unix_time_seconds - time()",
@@ -144,11 +184,11 @@ def dashboard(name: str, panels: tuple[Panel, ...]) -> dict[str, Any]:
 
 def _placed(panels: tuple[Panel, ...]) -> list[dict[str, Any]]:
     placed, x, y = [], 0, 0
-    for number, panel in enumerate(panels, start=1):
+    for position, panel in enumerate(panels, start=1):
         height = 4 if panel.kind == "stat" else HEIGHT
         if x + panel.width > COLUMNS:
             x, y = 0, y + HEIGHT
-        placed.append(_panel(panel, number, {"x": x, "y": y, "w": panel.width, "h": height}))
+        placed.append(_panel(panel, position, {"x": x, "y": y, "w": panel.width, "h": height}))
         x += panel.width
     return placed
 
@@ -164,9 +204,16 @@ def _panel(panel: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
         "type": panel.kind,
         "datasource": SOURCE,
         "gridPos": place,
-        "fieldConfig": {"defaults": {"unit": panel.unit}, "overrides": []},
+        "fieldConfig": {"defaults": _defaults(panel), "overrides": []},
         "targets": targets,
     }
+
+
+def _defaults(panel: Panel) -> dict[str, Any]:
+    if panel.kind != "stat":
+        return {"unit": panel.unit, "min": 0} if panel.unit != "s" else {"unit": panel.unit}
+    steps = [{"color": colour, "value": value} for colour, value in panel.colours]
+    return {"unit": panel.unit, "thresholds": {"mode": "absolute", "steps": steps}}
 
 
 def rendered() -> dict[Path, str]:

@@ -24,6 +24,8 @@ certificate. The running control plane describes the same as an OpenAPI document
 
 {operations}
 """
+# Types that are explained on another page than those of the operations.
+_ELSEWHERE = {"Problem": "../codes.md", "FieldError": "../codes.md"}
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 Document = dict[str, Any]
@@ -116,7 +118,7 @@ def _shape(schema: Document) -> str:
     """A schema in a few words; types with a name are links."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
-        return f"[{name}](#{name})"
+        return f"[{name}]({_ELSEWHERE.get(name, f'#{name}')})"
     if "anyOf" in schema:
         return " or ".join(dict.fromkeys(_shape(each) for each in schema["anyOf"]))
     if "enum" in schema or "const" in schema:
@@ -138,7 +140,7 @@ def _reached(operations: list[Document], schemas: Document) -> list[str]:
         if name not in found and name in schemas:
             found.add(name)
             todo += _names(schemas[name])
-    return sorted(found - {"Problem", "FieldError"})
+    return sorted(found - _ELSEWHERE.keys())
 
 
 def _names(value: object) -> list[str]:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from control_plane.admin.check_codes import CHECK_CODES
 from control_plane.admin.codes import PEERS, REQUEST, RULES, VALUES, Code
-from control_plane.pki.refusal import Refusal
+from control_plane.discovery.hints import ELSEWHERE, hint_for
+from control_plane.pki.refusal import NEXT_STEPS, Refusal
 from control_plane.plan.explain.words import WORDS
 from tools.reference_text import code, prose, table
 
@@ -39,6 +40,9 @@ _GROUPS: tuple[tuple[str, dict[str, Code]], ...] = (
     ("Values", VALUES),
     ("Invitations, joins and partners' control planes", PEERS),
 )
+
+
+Named = dict[str, list[tuple[int, str]]]  # by name: the line, and the text
 
 
 class Raised(NamedTuple):
@@ -70,24 +74,32 @@ def answers() -> str:
 def problems() -> str:
     """Every other code, once under each heading that it belongs to."""
     raised = list(_raised())
-    reasons = [(_anchor(name), prose(detail), prose(hint)) for name, (detail, hint) in sorted(WORDS.items())]
     held = [each for each in raised if each.hint and each.package not in {"discovery", "model"}]
-    records = [each for each in raised if each.package == "discovery"]
-    refusals = [(code(each.value), prose(text)) for each, text in _commented()]
-    headers = ("code", "what it means", "next step")
-    checks = [(code(name), prose(each.title), prose(each.hint)) for name, each in sorted(CHECK_CODES.items())]
-    return "\n".join(
-        (
-            PROBLEMS,
-            "## Reasons of requests\n\n" + table(headers, reasons) + "\n",
-            "## Findings of checks\n\n" + table(headers, checks) + "\n",
-            "## Objects, partners and gateways\n\n" + table(headers, _rows(held)) + "\n",
-            "## Records that discovery refuses, and sources that cannot see\n\n"
-            + table(("code", "what is told"), ((name, told) for name, told, _ in _rows(records)))
-            + "\n",
-            "## Certificates that are not believed\n\n" + table(("code", "why"), refusals) + "\n",
-        )
-    )
+    records = [_advised(each) for each in raised if each.package == "discovery"]
+    headings = {
+        "Reasons of requests": [(name, *words) for name, words in sorted(WORDS.items())],
+        "Findings of checks": [(name, one.title, one.hint) for name, one in sorted(CHECK_CODES.items())],
+        "Objects, partners and gateways": _rows(held),
+        "Records that discovery refuses, and sources that cannot see": _rows(records),
+        "Certificates that are not believed": [
+            (each.value, text, NEXT_STEPS[each]) for each, text in _commented()
+        ],
+    }
+    anchored: set[str] = set()
+    parts = [PROBLEMS]
+    for title, rows in headings.items():
+        shown = [
+            (code(name) if name in anchored else _anchor(name), prose(detail), prose(hint))
+            for name, detail, hint in rows
+        ]
+        anchored.update(name for name, _, _ in rows)
+        parts.append(f"## {title}\n\n" + table(("code", "what it means", "next step"), shown) + "\n")
+    return "\n".join(parts)
+
+
+def _advised(each: Raised) -> Raised:
+    """With the next step that discovery gives, or that stands beside the code."""
+    return each._replace(hint=ELSEWHERE.get(each.code) or hint_for(each.code))
 
 
 def _anchor(name: str) -> str:
@@ -95,11 +107,11 @@ def _anchor(name: str) -> str:
 
 
 def _rows(raised: Iterable[Raised]) -> list[tuple[str, str, str]]:
-    """One row a code; where several places find it out, the first one's words and all hints."""
+    """One row a code; where several places find it out, the first one's words."""
     found: dict[str, tuple[str, str]] = {}
-    for each in sorted(raised, key=lambda one: (one.detail == "…", one)):
+    for each in sorted(raised, key=lambda one: ("…" in (one.detail, one.hint), one)):
         found.setdefault(each.code, (each.detail, each.hint))
-    return [(code(name), prose(detail), prose(hint)) for name, (detail, hint) in sorted(found.items())]
+    return [(name, *words) for name, words in sorted(found.items())]
 
 
 def _raised() -> Iterator[Raised]:
@@ -108,14 +120,27 @@ def _raised() -> Iterator[Raised]:
         package = path.relative_to(PACKAGE).parts[0]
         if package == "admin":
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        named = _named(tree)
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                texts = _texts(node)
+                texts = _texts(node, named)
                 if texts and texts[0].replace("_", "").isalnum():
                     yield Raised(package, *texts)
 
 
-def _texts(call: ast.Call) -> tuple[str, str, str] | None:
+def _named(tree: ast.Module) -> Named:
+    """The texts that a module has names for, each with the lines where it gets them."""
+    found: Named = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            text = _text(node.value)
+            if text != "…":
+                found.setdefault(node.targets[0].id, []).append((node.lineno, text))
+    return found
+
+
+def _texts(call: ast.Call, known: Named) -> tuple[str, str, str] | None:
     named = {word.arg: word.value for word in call.keywords}
     if isinstance(call.func, ast.Name) and call.func.id == "Problem":
         names: tuple[str, ...] = ("subject", "code", "detail", "hint")
@@ -127,12 +152,12 @@ def _texts(call: ast.Call) -> tuple[str, str, str] | None:
     given.update(named)
     if not isinstance(given.get("code"), ast.Constant):
         return None
-    code_, detail, hint = (_text(given.get(name)) for name in ("code", "detail", "hint"))
+    code_, detail, hint = (_text(given.get(name), known) for name in ("code", "detail", "hint"))
     return code_, detail, hint
 
 
-def _text(node: ast.expr | None) -> str:
-    """A text of the source; what is put in at run time is ``…``."""
+def _text(node: ast.expr | None, known: Named | None = None) -> str:
+    """A text of the source; what is put in at run time is ``…``. A name is what it was given last."""
     match node:
         case None:
             return ""
@@ -142,6 +167,9 @@ def _text(node: ast.expr | None) -> str:
             return "".join(_text(part) for part in parts)
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return _text(left) + _text(right)
+        case ast.Name(id=name, lineno=line):
+            before = [(at, text) for at, text in (known or {}).get(name, ()) if at <= line]
+            return max(before)[1] if before else "…"
         case _:
             return "…"
 

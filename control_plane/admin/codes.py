@@ -106,7 +106,7 @@ REQUEST: dict[str, Code] = {
         503, "The change was made, but cannot be shown", "read it; do not repeat the change"
     ),
     "no_answer": Code(
-        502, "Nothing answered the request that was sent", "`proxenia explain route NAME` says what stops it"
+        502, "Nothing answered the request that was sent", "`proxenia explain NAME` says what stops it"
     ),
     "outcome_unknown": Code(
         503, "No answer in time: the change was made or not", "read the object before you try again"

@@ -4,9 +4,9 @@ Addresses are checked one by one after resolution, and what was checked is what 
 refused record changes nothing for any other.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from control_plane.discovery.hints import hint_for
 from control_plane.discovery.lookalike import Likenesses, mixes_scripts
 from control_plane.model.identity import ObjectId, ResourceName, SpiffeId, TrustDomain, shown
 from control_plane.model.node import MAX_ENDPOINTS, MAX_LABELS, MAX_PORT, Endpoint
@@ -19,14 +19,6 @@ MAX_RAW_ENDPOINTS = 64  # beyond it nobody looks which of them are good
 # Services that were made before anybody thought of strangers: no gateway listens there.
 FORBIDDEN_PORTS = frozenset({19, 22, 23, 25, 53, 110, 111, 143, 389, 445, 2049, 3306, 5432, 6379, 11211})
 
-_HINTS: Mapping[str, str] = {
-    "forbidden_address": "if the node really is there, add its network to partner_networks",
-    "own_domain": "only our own gateways speak for us: find out who publishes this",
-    "ourselves": "",
-    "lookalike_domain": "if it is a real organisation, add an agreement with it: what you named is known",
-    "mixed_script": "find out who publishes this",
-    "foreign_identity": "find out who publishes this: an organisation speaks only for its own trust domain",
-}
 # Claims that somebody makes about an organisation that is not theirs.
 CLAIMS = frozenset(
     {"own_domain", "lookalike_domain", "mixed_script", "foreign_identity", "identity_conflict"}
@@ -53,8 +45,7 @@ def check(candidate: Candidate, rules: Rules, *, source: str, kind: SourceKind) 
     try:
         return _sighting(candidate, rules, source, kind)
     except InvalidValueError as error:
-        hint = _HINTS.get(error.code, "ask whoever publishes the record to correct it")
-        return Problem(subject, error.code, error.detail, hint)
+        return Problem(subject, error.code, error.detail, hint_for(error.code))
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         # A plugin is not held to types by anything but its tests.
         return Problem(subject, "malformed_record", f"expected text and numbers, got {shown(str(error))}")

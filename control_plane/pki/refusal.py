@@ -1,5 +1,6 @@
 """Why a certificate chain is not believed: every refusal has one of these codes, and one sentence."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from control_plane.model.problem import InvalidValueError
@@ -29,12 +30,41 @@ class Refusal(StrEnum):
     PATH_TOO_LONG = "path_too_long"  # more authorities than one of them allows below itself
     NAME_NOT_PERMITTED = "name_not_permitted"  # an authority is not allowed to give this name
     FOREIGN_AUTHORITY = "foreign_authority"  # an authority on the path belongs to another trust domain
-    WEAK_KEY = "weak_key"
-    WEAK_SIGNATURE = "weak_signature"
+    WEAK_KEY = "weak_key"  # a key shorter than RSA of 2048 bits or ECDSA on P-256
+    WEAK_SIGNATURE = "weak_signature"  # signed over another hash than SHA-256, 384 or 512
     BROKEN_PATH = "broken_path"  # any other reason of the library's
-    REVOKED = "revoked"
+    REVOKED = "revoked"  # on its issuer's list
     CRL_MISSING = "crl_missing"  # its issuer has no usable list, while others of the organisation have
     CRL_EXPIRED = "crl_expired"  # its issuer's list is older than our policy allows
+
+
+_REISSUE = "its organisation has to issue a certificate as docs/howto/own-ca.md describes it"
+_ANCHORS = "compare the anchors that we hold with its organisation's: `proxenia bundle sources`"
+_AUTHORITY = "its organisation has to correct its authority"
+_RENEW = "its gateway has to renew it; look at its clock, and at ours"
+_LISTS = "ask its organisation for its newest list, then `proxenia bundle crl set`"
+
+# The next step of whoever meets the refusal.
+NEXT_STEPS: Mapping[Refusal, str] = {
+    **dict.fromkeys(Refusal, _REISSUE),
+    Refusal.UNKNOWN_TRUST_DOMAIN: "make an agreement with it: `proxenia invite`, or `proxenia agreement set`",
+    Refusal.TRUST_WITHDRAWN: "ask its operator for its new anchors",
+    Refusal.EXPIRED: _RENEW,
+    Refusal.NOT_YET_VALID: _RENEW,
+    Refusal.ANCHOR_EXPIRED: "its organisation has to change its anchors",
+    Refusal.UNKNOWN_ISSUER: _ANCHORS,
+    Refusal.BAD_SIGNATURE: _ANCHORS,
+    **dict.fromkeys(
+        (
+            *(Refusal.ISSUER_NOT_A_CA, Refusal.PATH_TOO_LONG, Refusal.NAME_NOT_PERMITTED),
+            *(Refusal.FOREIGN_AUTHORITY, Refusal.BROKEN_PATH, Refusal.CHAIN_TOO_LONG),
+        ),
+        _AUTHORITY,
+    ),
+    Refusal.REVOKED: "its gateway needs a new certificate, if it still is what it says",
+    Refusal.CRL_MISSING: _LISTS,
+    Refusal.CRL_EXPIRED: _LISTS,
+}
 
 
 class RefusedError(InvalidValueError):

@@ -17,7 +17,11 @@ _CLOSED = {
         "waits for approval",
         "compare fingerprints, then approve it",
     ),
-    AgreementState.REVOKED: ("agreement_revoked", "was revoked", "a new invitation is needed"),
+    AgreementState.REVOKED: (
+        "agreement_revoked",
+        "was revoked",
+        "if it was a mistake: proxenia agreement set <partner> --state trusted",
+    ),
 }
 
 

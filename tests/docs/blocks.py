@@ -77,6 +77,16 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
+def outside(text: str) -> Iterator[str]:
+    """The lines of a page that are in no block."""
+    inside = False
+    for line in text.splitlines(keepends=True):
+        if _FENCE.match(line):
+            inside = not inside
+        elif not inside:
+            yield line
+
+
 def commands(block: Block) -> Iterator[Command]:
     """The commands of a console, each with what is shown after it."""
     text, shown = "", list[str]()

@@ -33,6 +33,8 @@ PARTNERS = (
     Page("docs/sources.md", "test_pages.py"),
     Page("docs/examples/json-file-source/README.md", "test_pages.py"),
     Page("docs/howto/revocation.md", "test_pages.py"),
+    Page("docs/howto/mcp.md", "test_pages.py"),
+    Page("docs/howto/groups.md", "test_pages.py", at="novgorod"),
 )
 WORKS = (
     Page("docs/howto/production.md", "test_pages.py", at="control"),

@@ -2,14 +2,13 @@
 
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
 from control_plane.cli.main import main
-from tests.docs.blocks import Block, blocks, commands
+from tests.docs.blocks import Block, blocks, commands, outside
 from tests.docs.pages import COMMANDS, FOLLOWED, documents, followed
 
 PAGES = documents()
@@ -49,7 +48,7 @@ def test_every_page_that_is_followed_exists_and_has_something_to_follow() -> Non
 
 @EACH
 def test_every_command_in_a_sentence_has_the_verbs_and_options_that_exist(page: Path) -> None:
-    text = re.sub(r"\s+", " ", "".join(_outside(page)))
+    text = re.sub(r"\s+", " ", "".join(outside(page.read_text(encoding="utf-8"))))
 
     assert not [command for command in INLINE.findall(text) if fault(command)]
 
@@ -60,16 +59,6 @@ def test_an_invented_verb_or_option_is_found() -> None:
     assert fault("proxenia --invented grant list")
     assert not fault("proxenia grant add orders novgorod.example --until 2027-01-01T00:00")
     assert not fault("proxenia agreement")
-
-
-def _outside(page: Path) -> Iterator[str]:
-    """The lines of the page that are in no block."""
-    inside = False
-    for line in page.read_text(encoding="utf-8").splitlines(keepends=True):
-        if line.lstrip().startswith("```"):
-            inside = not inside
-        elif not inside:
-            yield line
 
 
 def fault(command: str) -> str:

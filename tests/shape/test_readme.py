@@ -99,17 +99,3 @@ def test_the_reference_that_the_readme_points_to_lists_exactly_the_settings_that
 
     assert "](docs/reference/settings.md)" in readme
     assert sorted(listed) == sorted(Settings.model_fields)
-
-
-def test_every_file_that_the_documents_point_to_exists(root: Path) -> None:
-    documents = [*root.glob("*.md"), *(root / "docs").rglob("*.md")]
-    links = [
-        (document, target)
-        for document in documents
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
-    ]
-
-    assert links
-    assert not [
-        f"{document.name}: {target}" for document, target in links if not (document.parent / target).exists()
-    ]

@@ -35,3 +35,13 @@ def test_a_page_that_is_old_missing_or_too_many_is_found_and_mended(tmp_path: Pa
     assert differences(tmp_path, told) == ["area/four.md", "area/two.md", "one.md"]
     write(tmp_path, told)
     assert differences(tmp_path, told) == []
+
+
+@pytest.mark.parametrize("page", ["codes.md", "problems.md"])
+def test_every_code_has_its_cause_its_next_step_and_an_anchor(wanted: dict[str, str], page: str) -> None:
+    rows = [line.strip("| ").split(" | ") for line in wanted[page].splitlines() if line.startswith("| ")]
+    codes = {row[0].partition("</a>")[2] or row[0]: row for row in rows if row[0] not in {"code", "---"}}
+
+    assert len(codes) > 100
+    assert [row for row in codes.values() if len(row) < 3 or not all(row) or row[-1] == "…"] == []
+    assert [name for name in codes if f'<a id="{name.strip("`")}"></a>{name}' not in wanted[page]] == []

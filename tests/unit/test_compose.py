@@ -1,5 +1,6 @@
 """docker-compose.yml holds together: its settings exist, its files are there, and nothing in it is root."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import click
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from control_plane.app.settings import load
 from control_plane.cli.main import main
+from tests.unit.compose_schema import read
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -18,6 +21,30 @@ OURS = {name: each for name, each in SERVICES.items() if each["image"] == "proxe
 RUNNING = {name: each for name, each in OURS.items() if each["command"]}
 ONCE = {"luebeck-token"}
 EACH = pytest.mark.parametrize("name", SERVICES)
+
+
+def test_it_is_as_the_compose_specification_says_with_nothing_that_this_does_not_know() -> None:
+    found = read(COMPOSE)
+
+    assert found.services.keys() >= {"postgres", "consul", "prometheus", "grafana"}
+    wrongs: tuple[dict[str, Any], ...] = (
+        {"image": "postgres"},
+        {"restart": "sometimes"},
+        {"helthcheck": {}},
+        {"volumes": ["/:/host"]},
+    )
+    for wrong in wrongs:
+        with pytest.raises(ValidationError):
+            read(COMPOSE | {"services": SERVICES | {"postgres": SERVICES["postgres"] | wrong}})
+
+
+def test_every_image_has_an_exact_version_and_ours_is_built_on_the_same_python() -> None:
+    foreign = {each["image"] for name, each in SERVICES.items() if name not in OURS}
+    bases = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+
+    assert not [image for image in foreign if image.endswith(":latest")]
+    assert {*bases} == {SERVICES["orders"]["image"]}
+    assert all(each["build"] == {"context": ".", "dockerfile": "Dockerfile"} for each in OURS.values())
 
 
 def test_two_organisations_run_our_own_commands() -> None:
@@ -107,6 +134,64 @@ def test_all_of_the_state_directory_can_be_written_and_outlives_the_container(na
     assert sorted(targets) == ["/var/lib/proxenia", "/var/lib/proxenia/run"]
     every = {volume for each in RUNNING.values() for volume in each["volumes"]}
     assert len(every) == 6
+
+
+@pytest.mark.parametrize("name", ["luebeck", "novgorod"])
+def test_each_organisation_comes_to_the_database_as_itself(name: str) -> None:
+    """What the logins may do there is tried with the real thing (tests/integration/compose)."""
+    settings, given = SERVICES[name]["environment"], SERVICES["postgres"]["environment"]
+    password = given[f"{name.upper()}_PASSWORD"]
+
+    for setting, login in (("DATABASE_URL", name), ("DATABASE_OWNER_URL", f"{name}_owner")):
+        assert settings[f"PROXENIA_{setting}"] == f"postgresql://{login}:{password}@postgres/{name}"
+    assert not [key for key in SERVICES[f"{name}-gateway"]["environment"] if "DATABASE" in key]
+
+
+def test_every_volume_is_used_and_every_network_and_volume_is_there() -> None:
+    named = {volume.partition(":")[0] for each in SERVICES.values() for volume in each.get("volumes", ())}
+    joined = {network for each in SERVICES.values() for network in each.get("networks", ())}
+
+    assert {each for each in named if not each.startswith("./")} == COMPOSE["volumes"].keys()
+    assert joined == COMPOSE["networks"].keys()
+    hosts = {each.get("network_mode", "none").removeprefix("service:") for each in SERVICES.values()}
+    assert hosts <= {"none", *SERVICES}
+
+
+def test_grafana_gets_the_dashboards_and_the_prometheus_that_there_are() -> None:
+    mounts = dict(volume.split(":")[:2] for volume in SERVICES["grafana"]["volumes"])
+    (source,) = yaml.safe_load((ROOT / "envoy/compose/prometheus-source.yml").read_text())["datasources"]
+    (provider,) = yaml.safe_load((ROOT / "envoy/compose/dashboards.yml").read_text())["providers"]
+    boards = [json.loads(path.read_text()) for path in (ROOT / "envoy" / "grafana").glob("*.json")]
+
+    assert mounts["./envoy/compose/prometheus-source.yml"].startswith(
+        "/etc/grafana/provisioning/datasources/"
+    )
+    assert mounts["./envoy/compose/dashboards.yml"].startswith("/etc/grafana/provisioning/dashboards/")
+    assert provider["options"]["path"] == mounts["./envoy/grafana"]
+    assert len({board["uid"] for board in boards}) == len(boards) == 3
+    for board in boards:
+        (variable,) = board["templating"]["list"]
+        assert (variable["type"], variable["query"]) == ("datasource", source["type"])
+        used = {each["datasource"]["uid"] for panel in board["panels"] for each in (panel, *panel["targets"])}
+        assert used <= {f"${{{variable['name']}}}", source["uid"]}
+    assert source["isDefault"]
+
+
+def test_prometheus_finds_its_rules_and_its_token() -> None:
+    mounts = {volume.split(":")[1]: volume.split(":")[0] for volume in SERVICES["prometheus"]["volumes"]}
+    config = yaml.safe_load((ROOT / "envoy" / "prometheus" / "prometheus.yml").read_text())
+
+    assert "--config.file=/etc/prometheus/prometheus.yml" in SERVICES["prometheus"]["command"]
+    for name in ("prometheus.yml", *config["rule_files"]):
+        assert mounts[f"/etc/prometheus/{name}"] == f"./envoy/prometheus/{name}"
+    (token,) = {
+        job["authorization"]["credentials_file"] for job in config["scrape_configs"] if "authorization" in job
+    }
+    folder, _, file = token.partition("/")
+    volume = mounts[f"/etc/prometheus/{folder}"]
+    (script,) = OURS["luebeck-token"]["entrypoint"][2:]
+    assert f"{volume}:/var/lib/proxenia/token" in OURS["luebeck-token"]["volumes"]
+    assert script.endswith(f"> token/{file}")
 
 
 @EACH

@@ -68,7 +68,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "gateway_error": ("the gateway could not answer", "see the audit row's detail"),
     "no_answer": ("the connection ended without an answer", "see the audit row's detail"),
     "agreement_paused": ("the agreement with the partner is paused", "proxenia agreement resume"),
-    "agreement_revoked": ("the agreement with the partner was revoked", "invite the partner again"),
+    "agreement_revoked": (
+        "the agreement with the partner was revoked",
+        "talk with its operator; if it was a mistake, proxenia agreement set <partner> --state trusted",
+    ),
     "agreement_pending": ("the agreement waits for approval", "compare fingerprints, then approve it"),
     "agreement_missing": ("there is no agreement with the partner", "proxenia invite, or join"),
     "wrong_method": ("the grant names other HTTP methods", "call with one of them, or extend the grant"),
