@@ -38,7 +38,7 @@ async def addresses(page: Page, root: str) -> dict[str, str]:
         found.setdefault(link.removeprefix(_ROOT), link.removeprefix(_ROOT))
     wanted = {each.path for each in PAGES} - set(found)
     for path in list(found):
-        await page.goto(f"{root}{_ROOT}{path}")
+        await page.goto(f"{root}{_ROOT}{found[path]}")
         links: Iterable[str] = await page.eval_on_selector_all("main a[href]", _HREFS)
         for link in links:
             name = urlsplit(link).path.removeprefix(_ROOT)

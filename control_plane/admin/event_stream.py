@@ -70,7 +70,7 @@ async def follow_events(call: Call, query: EventQuery) -> Reply:
     """Everything from now on, or after the event that the client saw last."""
     last = call.last_event_id or query.after
     since = Place.of(last) if last else None
-    return Reply(_stream(call.deps, query.wanted(), since))
+    return Reply(_stream(call, query.wanted(), since))
 
 
 def sources_of(deps: Dependencies) -> Sources:
@@ -78,7 +78,8 @@ def sources_of(deps: Dependencies) -> Sources:
     return Sources(following=deps.following, history=deps.history)
 
 
-async def _stream(deps: Dependencies, wanted: Wanted, since: Place | None) -> AsyncIterator[bytes]:
+async def _stream(call: Call, wanted: Wanted, since: Place | None) -> AsyncIterator[bytes]:
+    deps = call.deps
     room, sources = deps.newsroom, sources_of(deps)
     yield b"retry: 2000\n\n"
     try:
@@ -93,8 +94,8 @@ async def _stream(deps: Dependencies, wanted: Wanted, since: Place | None) -> As
             while not room.closing.is_set():
                 for item in (*_waiting(follower), *await health.news()):
                     yield item.sent()
-                if follower.behind:
-                    yield gap(BEHIND, "more happened than was read: go on from the last id").sent()
+                if over := _over(call, follower):
+                    yield over
                     return
                 if health.beat():
                     # Everything up to here was told, also what was not wanted.
@@ -103,6 +104,15 @@ async def _stream(deps: Dependencies, wanted: Wanted, since: Place | None) -> As
                 await _woken(follower, room)
     except UnavailableError:
         yield gap("unavailable", "the database does not answer: go on from the last id").sent()
+
+
+def _over(call: Call, follower: Follower) -> bytes:
+    """What is said last: that whoever follows may not any more, or is too slow; nothing while it goes on."""
+    if not call.deps.tokens.admits(call.actor):
+        return gap("not_authenticated", "the token that this began with does not count any more").sent()
+    if follower.behind:
+        return gap(BEHIND, "more happened than was read: go on from the last id").sent()
+    return b""
 
 
 def _waiting(follower: Follower) -> list[Item]:

@@ -15,8 +15,10 @@ from control_plane.model.identity import TrustDomain, shown
 from control_plane.model.problem import InvalidValueError
 from control_plane.model.reconciliation import Difference, Interval, Outcome, Reconciliation
 from control_plane.observe.metrics import Family, Sample
+from control_plane.ports.reconciliation import Running, Stage
 
 RECONCILIATIONS = f"{API}/audit/reconciliations"
+RUNNING = f"{API}/audit/reconciling"
 DEADLINE = 610.0  # seconds; a comparison ends by itself before
 HOUR = timedelta(hours=1)
 MAX_METERED = 100  # partners
@@ -83,6 +85,32 @@ def _difference(one: Difference) -> DifferenceView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunningView:
+    """A comparison that goes on: ``share`` (0 to 1) of its time is read, and so many rows on both sides.
+
+    Of the partner's rows we know what it says. Then what differs is looked up: ``named`` of ``to_name``.
+    """
+
+    organisation: TrustDomain
+    since: datetime
+    until: datetime
+    started_at: datetime
+    actor: str
+    stage: Stage
+    share: float
+    ours: int
+    theirs: int
+    named: int
+    to_name: int
+
+    @classmethod
+    def of(cls, run: Running) -> "RunningView":
+        """The view of one."""
+        facts: dict[str, Any] = {each.name: getattr(run, each.name) for each in fields(run)}
+        return cls(**asdict(facts.pop("interval")), **facts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportQuery:
     """Which reports; ``after`` is a page's ``next``."""
 
@@ -129,6 +157,12 @@ async def list_reconciliations(call: Call, wanted: ReportQuery) -> Reply:
     )
     page = await shaped(found[:limit], ReconciliationView.of)
     return Reply(Page(page, page[-1].id if len(found) > len(page) else None))
+
+
+@route(Operation("GET", RUNNING, Nothing, Page[RunningView], "Comparisons that go on, of this control plane"))
+async def list_running(call: Call, _: Nothing) -> Reply:
+    """How far each is."""
+    return Reply(Page(tuple(RunningView.of(one) for one in _parts(call).reconciling.running()), None))
 
 
 @route(Operation("GET", RECONCILIATIONS + "/{id}", Nothing, ReconciliationView, "One comparison, in full"))
@@ -196,4 +230,4 @@ async def meter(call: Call) -> Sequence[Family]:
     )
 
 
-ROUTES = (list_reconciliations, show_reconciliation, reconcile)
+ROUTES = (list_reconciliations, list_running, show_reconciliation, reconcile)

@@ -176,6 +176,14 @@ class TokenFile:
         now = self._now()
         return any(entry.name == name and _stands(entry, now) for entry in self._entries)
 
+    def admits(self, holder: str) -> bool:
+        """Whether a holder who was let in still is: of ``token:<name>``, whether that token counts."""
+        kind, _, name = holder.partition(":")
+        try:
+            return kind != "token" or self.stands(name)
+        except TokenFileError:
+            return False
+
     def entries(self) -> tuple[Entry, ...]:
         """All of them, by name. Raises TokenFileError."""
         self._refresh()

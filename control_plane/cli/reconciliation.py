@@ -1,16 +1,21 @@
 """``proxenia audit reconcile`` and its reports: comparing our audit with partners'."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 from typing import Any
 
 import click
 
-from control_plane.cli.api import path_of
-from control_plane.cli.faults import Exit
-from control_plane.cli.options import Place, limit_option, output_option, pass_place, show, show_list
+from control_plane.cli.api import WITHIN, path_of
+from control_plane.cli.faults import Exit, Fault
+from control_plane.cli.options import JSON, Place, limit_option, output_option, pass_place, show, show_list
 from control_plane.cli.output import Column, Table
 from control_plane.cli.parse import time
 from control_plane.cli.text import clean, shown, table
 
+_LOOK = 0.5  # seconds between looks how far a comparison is
 _COUNTS = ("matched", "only_ours", "only_theirs", "differing", "late")
 
 
@@ -25,9 +30,49 @@ def reconcile(context: click.Context, place: Place, /, organisation: str, output
     """Compare our audit with ORGANISATION's now; exit status 1 when they do not say the same."""
     body = {name: value for name, value in span.items() if value is not None}
     body["organisation"] = organisation
-    document = place.api().compare(path_of("audit", "reconciliations"), body)
+    with _progress(place, organisation, wanted=output != JSON and sys.stderr.isatty()):
+        document = place.api().compare(path_of("audit", "reconciliations"), body)
     show(document, output, lambda: _report(document))
     context.exit(Exit.FINE if document["agrees"] else Exit.PROBLEM)
+
+
+@contextmanager
+def _progress(place: Place, organisation: str, *, wanted: bool) -> Iterator[None]:
+    """Tell people on standard error how far it is, as long as it goes on."""
+    if not wanted:
+        yield
+        return
+    done = Event()
+    teller = Thread(target=_tell, args=(place, organisation, done), daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        done.set()
+        teller.join(WITHIN)
+
+
+def _tell(place: Place, organisation: str, done: Event) -> None:
+    width = 0
+    while not done.wait(_LOOK):
+        try:
+            found = place.api().get(path_of("audit", "reconciling"))["items"]
+        except Fault:
+            continue  # the comparison itself says what is wrong
+        for one in found:
+            if one["organisation"] == organisation:
+                line = so_far(one)
+                width = max(width, len(line))
+                click.echo(f"\r{line:<{width}}", nl=False, err=True)
+    if width:
+        click.echo(f"\r{'':<{width}}\r", nl=False, err=True)
+
+
+def so_far(one: dict[str, Any]) -> str:
+    """How far a comparison is, on one line."""
+    if one["stage"] == "naming":
+        return f"looking up what differs: {one['named']:,} of {one['to_name']:,}"
+    return f"{one['stage']}: {one['share']:.0%}, {one['ours']:,} rows of ours, {one['theirs']:,} of theirs"
 
 
 @click.command()

@@ -17,7 +17,7 @@ from control_plane.peering.receiving import Caller
 from control_plane.peering.record import Recorder
 from control_plane.peering.refusal import RefusedError
 from control_plane.peering.shelf import Shelf, Wanted
-from control_plane.ports.reconciliation import Crossings, Span
+from control_plane.ports.reconciliation import Crossings, ReadSoFar, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +70,15 @@ class Answering:
         if question.ask == "names":
             return replace(blank, names=await self._names(question))
         asked = question.question()
-        records = await self._records(question)
+        wanted = Wanted(
+            question.envelope.sender, question.interval, bytes.fromhex(question.key), question.fields
+        )
+        records = await self._records(wanted)
         if records is None:
-            return replace(blank, ready=False)
+            return replace(blank, ready=False, read=self.shelf.rows(wanted))
         return replace(blank, packed=said.packed(await asyncio.to_thread(reconcile.answer, records, asked)))
 
-    async def _records(self, question: AuditQuestion) -> RecordSet | None:
-        key = bytes.fromhex(question.key)
-        wanted = Wanted(question.envelope.sender, question.interval, key, question.fields)
+    async def _records(self, wanted: Wanted) -> RecordSet | None:
         try:
             return await self.shelf.get(wanted)
         except InvalidValueError as error:
@@ -85,9 +86,9 @@ class Answering:
                 raise
             raise RefusedError("too_many_rows", error.detail) from error
 
-    async def _read(self, wanted: Wanted) -> RecordSet:
+    async def _read(self, wanted: Wanted, progress: ReadSoFar) -> RecordSet:
         span = Span(self.channel.own, wanted.partner, wanted.interval)
-        return await self.crossings.records(span, wanted.key, wanted.fields)
+        return await self.crossings.records(span, wanted.key, wanted.fields, progress=progress)
 
     async def _names(self, question: AuditQuestion) -> tuple[str, ...]:
         """The correlation ids of hashes, in their order; an empty one for what we do not have."""

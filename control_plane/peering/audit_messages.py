@@ -102,7 +102,7 @@ class Told:
 class AuditAnswer:
     """``question`` is the digest of the message that is answered; ``fields`` those that both sides compare.
 
-    ``ready`` false: the rows are still being read, ask again.
+    ``ready`` false: the rows are still being read, so many of them so far; ask again.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -112,6 +112,7 @@ class AuditAnswer:
     question: str
     fields: tuple[str, ...]
     ready: bool = True
+    read: int = 0
     packed: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     told: tuple[Told, ...] = ()

@@ -14,7 +14,7 @@ from control_plane.chain import reconcile
 from control_plane.chain.crossing import KEY_BYTES, crossing_of, id_hash
 from control_plane.chain.judgement import Judged, judge
 from control_plane.chain.reconcile import Answer, Compared, LyingError, Question, Whole
-from control_plane.chain.record_set import RecordSet
+from control_plane.chain.record_set import Print, RecordSet
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import InvalidValueError
 from control_plane.model.reconciliation import Crossing, Difference, Interval, Outcome
@@ -24,6 +24,7 @@ from control_plane.peering.audit_channel import AuditChannel, Saying, Tally
 from control_plane.peering.audit_messages import AUDIT_PURPOSE, AuditAnswer, AuditQuestion
 from control_plane.peering.messages import Envelope
 from control_plane.peering.paths import AUDIT
+from control_plane.peering.progress import Progress
 from control_plane.peering.refusal import RefusedError
 from control_plane.ports.errors import UnavailableError
 from control_plane.ports.reconciliation import Crossings, Span
@@ -39,6 +40,7 @@ Ask = Literal["fields", "whole", "parts", "items", "names", "known"]
 class Sum:
     """What was found so far, over all parts of an interval."""
 
+    progress: Progress
     ours: int = 0
     theirs: int = 0
     matched: int = 0
@@ -57,6 +59,7 @@ class _Part:
     key: bytes
     fields: tuple[str, ...]
     tally: Tally
+    progress: Progress
 
     def question(self, claims: Envelope, ask: Ask, names: tuple[str, ...]) -> AuditQuestion:
         since, until = self.interval.since, self.interval.until
@@ -85,13 +88,15 @@ class Comparing:
 
         ``into`` has what was found, also when it ends early.
         """
-        fields = await self._agree_on_fields(partner, interval, into.tally)
+        fields = await self._agree_on_fields(partner, interval, into)
         parts = [interval]
         while parts:
             one = parts.pop()
-            part = _Part(partner, one, secrets.token_bytes(KEY_BYTES), fields, into.tally)
+            part = _Part(partner, one, secrets.token_bytes(KEY_BYTES), fields, into.tally, into.progress)
             try:
+                into.progress.begins()
                 await self._compare(part, into)
+                into.progress.ends(one.until)
             except InvalidValueError as error:
                 if error.code != "too_many_rows" or (one.until - one.since).total_seconds() < SHORTEST:
                     raise
@@ -105,18 +110,16 @@ class Comparing:
             return []
         first = min(one.timestamp for one in differences)
         interval = said.interval_of(first, self.channel.ourselves.now())
-        fields = await self._agree_on_fields(partner, interval, into.tally)
-        part = _Part(partner, interval, secrets.token_bytes(KEY_BYTES), fields, into.tally)
+        fields = await self._agree_on_fields(partner, interval, into)
+        part = _Part(partner, interval, secrets.token_bytes(KEY_BYTES), fields, into.tally, into.progress)
         judged = await self._judge(part, [one.correlation_id for one in differences])
         return [
             one.late() for one in judged if one.difference is None or one.difference.outcome is Outcome.LATE
         ]
 
-    async def _agree_on_fields(
-        self, partner: TrustDomain, interval: Interval, tally: Tally
-    ) -> tuple[str, ...]:
+    async def _agree_on_fields(self, partner: TrustDomain, interval: Interval, into: Sum) -> tuple[str, ...]:
         """What both sides compare: the partner may leave out fields."""
-        part = _Part(partner, interval, bytes(KEY_BYTES), self.privacy.fields, tally)
+        part = _Part(partner, interval, bytes(KEY_BYTES), self.privacy.fields, into.tally, into.progress)
         fields = (await self._ask(part, "fields")).fields
         if not fields or tuple(name for name in part.fields if name in fields) != fields:
             raise RefusedError("unexpected_answer", "expected some of our fields, got others or none")
@@ -126,7 +129,8 @@ class Comparing:
         span = Span(self.channel.own, part.partner, part.interval)
         # The partner reads its rows while we read ours.
         records, whole = await asyncio.gather(
-            self.crossings.records(span, part.key, part.fields), self._ask(part, "whole")
+            self.crossings.records(span, part.key, part.fields, progress=part.progress.read),
+            self._ask(part, "whole"),
         )
         compared = await self._converse(part, records, whole.answer(Whole()))
         ids, nameless = await self._names(span, part, compared)
@@ -141,6 +145,7 @@ class Comparing:
 
     async def _converse(self, part: _Part, records: RecordSet, answer: Answer) -> Compared:
         """Carry the pure comparison's questions over the wire; the first one, Whole, has been answered."""
+        part.progress.compares(answer.size if isinstance(answer, Print) else 0)
         asking = reconcile.compare(records, self.limits)
         next(asking)
         try:
@@ -170,6 +175,7 @@ class Comparing:
     async def _judge(self, part: _Part, ids: Sequence[str]) -> list[Judged]:
         """What both sides say of each of these crossings, looked up by name, whenever it was."""
         found: list[Judged] = []
+        part.progress.names(len(ids))
         for some in _chunks(ids, said.MAX_KNOWN):
             ours = await self.crossings.known(part.partner, some)
             mine = {row.correlation_id: crossing_of(row, self.channel.own) for row in ours}
@@ -179,6 +185,7 @@ class Comparing:
                 for one in some
                 if one in mine or one in theirs
             ]
+            part.progress.has_named(len(some))
         return found
 
     async def _known(self, part: _Part, ids: Sequence[str]) -> dict[str, Crossing]:
@@ -197,6 +204,7 @@ class Comparing:
                 raise RefusedError("unexpected_answer", "expected the fields that were agreed on, got others")
             if answer.ready:
                 return answer
+            part.progress.partner_read(answer.read)
         raise UnavailableError(f"{part.partner} has not read its rows in time: compare a shorter time")
 
 

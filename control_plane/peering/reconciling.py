@@ -6,7 +6,8 @@ one takes up where the last good one ended.
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -18,11 +19,12 @@ from control_plane.model.problem import InvalidValueError, Problem
 from control_plane.model.reconciliation import Difference, Interval, Outcome, Reconciliation
 from control_plane.peering.audit_messages import interval_of
 from control_plane.peering.comparing import Comparing, Sum
+from control_plane.peering.progress import Progress
 from control_plane.peering.record import Note, Recorder
 from control_plane.peering.refusal import RefusedError
 from control_plane.ports.errors import UnavailableError
 from control_plane.ports.peering import Lease, Partners, Singleton
-from control_plane.ports.reconciliation import Reconciliations, Standing
+from control_plane.ports.reconciliation import Reconciliations, Running, Standing
 
 LOCK = "reconciliation"
 SCHEDULE = "schedule"
@@ -62,6 +64,7 @@ class Reconciler:
     singleton: Singleton
     recorder: Recorder
     every: float = 3600.0
+    runs: dict[int, Progress] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Compare on schedule until cancelled; what goes wrong is tried again."""
@@ -123,13 +126,15 @@ class Reconciler:
         """Compare now, and keep the report; what the partner refuses or does not answer is its ``error``."""
         await self.comparing.channel.bundle(organisation)  # of a trusted partner, or refused
         started, clock = self._now(), asyncio.get_running_loop().time
-        began, found, error = clock(), Sum(), ""
+        progress = Progress(organisation, interval, actor, started)
+        began, found, error = clock(), Sum(progress), ""
         late: list[Difference] = []
         earlier = await self.reports.open(organisation, limit=OPEN)
         try:
             async with asyncio.timeout(DEADLINE):
-                late = await self.comparing.recheck(organisation, earlier, found)
-                await self.comparing.compare(organisation, interval, found)
+                with self._told_of(progress):
+                    late = await self.comparing.recheck(organisation, earlier, found)
+                    await self.comparing.compare(organisation, interval, found)
         except InvalidValueError as refusal:
             error = f"{refusal.code}: {refusal.detail}"
         except UnavailableError as failure:
@@ -141,6 +146,19 @@ class Reconciler:
         await self._tell(report)
         await self.reports.keep(report, settled=[one.correlation_id for one in late])
         return report
+
+    @contextmanager
+    def _told_of(self, progress: Progress) -> Iterator[None]:
+        key = id(progress)
+        self.runs[key] = progress
+        try:
+            yield
+        finally:
+            del self.runs[key]
+
+    def running(self) -> tuple[Running, ...]:
+        """The comparisons that go on."""
+        return tuple(progress.shown for progress in self.runs.values())
 
     async def problems(self) -> tuple[Problem, ...]:
         """Each partner whose audit differs from ours, or could not be compared for some time."""

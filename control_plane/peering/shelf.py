@@ -7,6 +7,7 @@ in how often a partner may begin one, and in rows (by the store).
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 from control_plane.chain.record_set import RecordSet
@@ -14,6 +15,7 @@ from control_plane.model.identity import TrustDomain
 from control_plane.model.reconciliation import Interval
 from control_plane.peering.pace import Pace
 from control_plane.peering.refusal import RefusedError
+from control_plane.ports.reconciliation import ReadSoFar
 
 SLOTS = 4  # record sets held at once: 32 bytes a row, at most MAX_ROWS each
 IDLE = 60.0  # seconds after its last use in which a set keeps its place
@@ -34,12 +36,16 @@ class Wanted(NamedTuple):
 class _Held:
     task: asyncio.Task[RecordSet]
     used: float
+    rows: int = 0  # that were read so far
+
+    def read(self, rows: int, _: datetime) -> None:
+        self.rows = rows
 
 
 class Shelf:
     """``read`` makes a record set; ``close`` ends what is being read."""
 
-    def __init__(self, read: Callable[[Wanted], Awaitable[RecordSet]]) -> None:
+    def __init__(self, read: Callable[[Wanted, ReadSoFar], Awaitable[RecordSet]]) -> None:
         self._read = read
         self._held: dict[Wanted, _Held] = {}
         self._pace = Pace(_RATE, _BURST)
@@ -57,8 +63,7 @@ class Shelf:
         if held is None:
             self.admit(wanted.partner)
             self._make_room(wanted.partner)
-            task = asyncio.create_task(self._whole(wanted), name=f"records for {wanted.partner}")
-            held = self._held[wanted] = _Held(task, self._now())
+            held = self._held[wanted] = self._begun(wanted)
         held.used = self._now()
         done, _ = await asyncio.wait([held.task], timeout=PATIENCE)
         if not done:
@@ -75,8 +80,18 @@ class Shelf:
             held.task.cancel()
         self._held.clear()
 
-    async def _whole(self, wanted: Wanted) -> RecordSet:
-        return await self._read(wanted)
+    def rows(self, wanted: Wanted) -> int:
+        """How many rows of a set were read so far."""
+        held = self._held.get(wanted)
+        return held.rows if held else 0
+
+    def _begun(self, wanted: Wanted) -> _Held:
+        async def whole() -> RecordSet:
+            return await self._read(wanted, held.read)
+
+        task = asyncio.create_task(whole(), name=f"records for {wanted.partner}")
+        held = _Held(task, self._now())  # it is made before the task has its first turn
+        return held
 
     def _make_room(self, partner: TrustDomain) -> None:
         """A partner's new comparison takes the place of its last one; otherwise one that is idle must go."""

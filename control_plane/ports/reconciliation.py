@@ -3,9 +3,10 @@
 Every method raises UnavailableError when the database cannot be reached, having changed nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from control_plane.chain.record_set import RecordSet
@@ -15,6 +16,9 @@ from control_plane.model.problem import Problem
 from control_plane.model.reconciliation import Difference, Interval, Reconciliation
 
 MAX_ROWS = 2_000_000  # of one comparison; a longer time is compared in parts
+
+ReadSoFar = Callable[[int, datetime], None]
+"""Is told how many rows were read, and of which time the last one is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,40 @@ class Standing:
     compared_until: datetime | None
 
 
+class Stage(StrEnum):
+    """What a comparison does just now."""
+
+    ASKING = "asking"  # whether the partner compares, and which fields
+    READING = "reading"  # rows, on both sides
+    COMPARING = "comparing"  # what was read
+    NAMING = "naming"  # what differs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A comparison that goes on: the share of the time that is read, and the rows of both sides so far.
+
+    ``theirs`` is what the partner says of its rows. ``named`` of ``to_name`` differences are looked up.
+    """
+
+    organisation: TrustDomain
+    interval: Interval
+    actor: str
+    started_at: datetime
+    stage: Stage
+    share: float
+    ours: int
+    theirs: int
+    named: int
+    to_name: int
+
+
 class Crossings(Protocol):
     """The audit, seen as crossings. Nothing that concerns others than ``partner`` and us is ever in it."""
 
-    async def records(self, span: Span, key: bytes, fields: Sequence[str]) -> RecordSet:
+    async def records(
+        self, span: Span, key: bytes, fields: Sequence[str], *, progress: ReadSoFar | None = None
+    ) -> RecordSet:
         """The items of all crossings; InvalidValueError ``too_many_rows`` beyond MAX_ROWS."""
 
     async def named(self, span: Span, key: bytes, hashes: Sequence[bytes]) -> list[AuditEvent]:
@@ -83,6 +117,9 @@ class Reconciling(Protocol):
 
         Raises InvalidValueError ``unknown_partner`` or ``partner_revoked``, and UnavailableError.
         """
+
+    def running(self) -> tuple[Running, ...]:
+        """The comparisons that go on in this process."""
 
     async def problems(self) -> tuple[Problem, ...]:
         """Each partner whose audit differs from ours, or could not be compared for some time."""

@@ -14,7 +14,7 @@ from control_plane.chain.record_set import Gatherer, RecordSet
 from control_plane.model.audit import AuditEvent
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import InvalidValueError
-from control_plane.ports.reconciliation import MAX_ROWS, Span
+from control_plane.ports.reconciliation import MAX_ROWS, ReadSoFar, Span
 from control_plane.store.audit_rows import COLUMNS, event_of
 from control_plane.store.pool import Pool
 
@@ -102,11 +102,15 @@ class PostgresCrossings:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def records(self, span: Span, key: bytes, fields: Sequence[str]) -> RecordSet:
+    async def records(
+        self, span: Span, key: bytes, fields: Sequence[str], *, progress: ReadSoFar | None = None
+    ) -> RecordSet:
         """The items of all crossings."""
         gatherer = Gatherer()
         async for page in self._pages(_items(fields), span, key, span.own):
             gatherer.add(page[0]["raw"])
+            if progress is not None:
+                progress(gatherer.count, page[0]["t"])
             await asyncio.sleep(0)
             if gatherer.count > MAX_ROWS:
                 raise InvalidValueError(

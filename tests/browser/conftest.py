@@ -9,6 +9,7 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.browser.system import CHROMIUM, System, system
+from tests.integration.discovery.bind9 import NAMED, WITHOUT_BIND9
 
 expect.set_options(timeout=15_000)  # ms: on a busy machine slowness alone is never a failure
 
@@ -21,6 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.timeout(300))
             item.add_marker(pytest.mark.skipif(CHROMIUM is None, reason=reason))
+            item.add_marker(pytest.mark.skipif(NAMED is None, reason=WITHOUT_BIND9))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -33,10 +35,17 @@ async def running() -> AsyncIterator[System]:
             yield made
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def partners(running: System) -> System:
-    """The system whose organisations trust each other; what pages complained about before is forgotten."""
-    await running.befriend()
+@pytest_asyncio.fixture(loop_scope="session", autouse=True)
+async def nobody_complained(running: System) -> AsyncIterator[None]:
+    """Every test's pages are watched: no error of the console, no dialog, no request to anybody else."""
     for side in (running.luebeck, running.novgorod):
         side.wrong.clear()
+    yield
+    assert running.wrong == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def partners(running: System) -> System:
+    """The system whose organisations trust each other."""
+    await running.befriend()
     return running

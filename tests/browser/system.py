@@ -14,12 +14,14 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from playwright.async_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Dialog,
     Page,
     Request,
     async_playwright,
@@ -28,6 +30,7 @@ from playwright.async_api import (
 from control_plane.app.demo.organisation import Organisation, eventually, free_port
 from control_plane.app.demo.scene import all_of
 from control_plane.app.demo.upstream import Upstream
+from tests.integration.discovery.bind9 import Bind9
 
 CHROMIUM = shutil.which("chromium")
 # As root there is no sandbox; the rest keeps Chromium from calling home.
@@ -41,18 +44,23 @@ OPTIONS = [
     "--disable-sync",
 ]
 RESOURCE = "orders"
+ZONE = "hanse.example"  # that Novgorod browses; empty unless a test publishes something
 _WITHIN = aiohttp.ClientTimeout(total=10)
 
 
 @dataclass
 class Side:
-    """One organisation, and a browser at its dashboard that is watched: whatever is wrong is noted."""
+    """One organisation, and browsers at its dashboard that are watched: whatever is wrong is noted.
+
+    ``context`` is that of somebody who is signed in once for all tests; ``opened`` makes others, for those
+    who want no scripts, another size or nobody's cookies.
+    """
 
     organisation: Organisation
     port: int
-    context: BrowserContext
+    browser: Browser
     wrong: list[str] = field(default_factory=list)
-    _signed_in: bool = False
+    _context: BrowserContext | None = None
 
     @property
     def root(self) -> str:
@@ -64,26 +72,49 @@ class Side:
         """The organisation's."""
         return self.organisation.trust_domain
 
-    async def page(self) -> Page:
-        """A new page that is watched: errors of the console, and requests to anybody else."""
-        page = await self.context.new_page()
-        page.on("console", self._said)
-        page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        page.on("request", self._asked)
-        return page
+    @asynccontextmanager
+    async def opened(self, **options: Any) -> AsyncIterator[BrowserContext]:  # noqa: ANN401 - Playwright's
+        """A browser that knows nothing yet, and is watched."""
+        context = await self.browser.new_context(**options)
+        self._watch(context)
+        try:
+            yield context
+        finally:
+            await context.close()
 
     async def at(self, path: str = "") -> Page:
-        """A watched page of somebody who is signed in, at ``path`` of the dashboard."""
-        page = await self.page()
-        if not self._signed_in:
+        """A page of somebody who is signed in, at ``path`` of the dashboard."""
+        page: Page
+        if self._context is None:
+            # Cookies know no ports: each side has its own.
+            self._context = await self.browser.new_context(viewport={"width": 1440, "height": 900})
+            self._watch(self._context)
+            page = await self._context.new_page()
             await page.goto(await link(self.organisation))
-            self._signed_in = True
+        else:
+            page = await self._context.new_page()
         await page.goto(f"{self.root}/ui/{path}")
         return page
 
+    def expected(self, text: str) -> None:
+        """A complaint that a test has caused on purpose: it must be there, and counts no more."""
+        assert any(text in one for one in self.wrong), f"expected a complaint with {text!r}, got {self.wrong}"
+        self.wrong = [one for one in self.wrong if text not in one]
+
+    def _watch(self, context: BrowserContext) -> None:
+        """Errors of the console (a policy that was broken is one), dialogs, and requests to anybody else."""
+        context.on("console", self._said)
+        context.on("weberror", lambda error: self.wrong.append(f"error: {error.error}"))
+        context.on("dialog", self._asked_people)
+        context.on("request", self._asked)
+
     def _said(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            self.wrong.append(message.text)
+            self.wrong.append(f"{message.text} {message.location.get('url', '')}")
+
+    async def _asked_people(self, dialog: Dialog) -> None:
+        self.wrong.append(f"a dialog: {dialog.message}")
+        await dialog.dismiss()
 
     def _asked(self, request: Request) -> None:
         if not request.url.startswith((f"{self.root}/ui/", f"{self.root}/api/docs")):
@@ -97,8 +128,9 @@ class System:
     luebeck: Side
     novgorod: Side
     upstream: Upstream
-    browser: Browser
     applications: aiohttp.ClientSession
+    nodes_file: Path  # that Novgorod's control plane follows
+    bind9: Bind9  # that it browses
 
     @property
     def wrong(self) -> list[str]:
@@ -178,18 +210,23 @@ async def system(directory: Path) -> AsyncIterator[System]:
     """Everything, running, in ``directory``; the organisations do not know each other."""
     ports = free_port(), free_port()
     luebeck = Organisation("luebeck.example", directory, sites=2, settings=_settings(ports[0]))
-    novgorod = Organisation("novgorod.example", directory, sites=1, settings=_settings(ports[1]))
+    nodes_file = directory / "nodes.yaml"
+    nodes_file.write_text('{"nodes": []}', encoding="utf-8")
+    bind9 = Bind9(directory / "named", {ZONE: ""})
+    sources = {
+        "PROXENIA_NODES_FILE": str(nodes_file),
+        "PROXENIA_DNS_DOMAINS": ZONE,
+        "PROXENIA_DNS_SERVERS": f"{bind9.server.host}:{bind9.server.port}",
+    }
+    novgorod = Organisation("novgorod.example", directory, sites=1, settings=_settings(ports[1]) | sources)
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(bind9)
         upstream = await stack.enter_async_context(Upstream(RESOURCE))
         applications = await stack.enter_async_context(aiohttp.ClientSession(timeout=_WITHIN))
         await stack.enter_async_context(all_of(luebeck, novgorod))
         playwright = await stack.enter_async_context(async_playwright())
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         stack.push_async_callback(browser.close)
-        sides = []
-        for organisation, port in zip((luebeck, novgorod), ports, strict=True):
-            # Cookies know no ports: each side has its own.
-            context = await browser.new_context(viewport={"width": 1440, "height": 900})
-            sides.append(Side(organisation, port, context))
         await asyncio.gather(luebeck.ready(), novgorod.ready())
-        yield System(sides[0], sides[1], upstream, browser, applications)
+        sides = Side(luebeck, ports[0], browser), Side(novgorod, ports[1], browser)
+        yield System(*sides, upstream, applications, nodes_file, bind9)

@@ -100,7 +100,6 @@ async def test_strangers_become_partners_and_part(running: System) -> None:
 
     await failed_over(running, page)
     await revoked(running, page)
-    assert running.wrong == []
 
 
 async def passed(system: System) -> str:

@@ -1,7 +1,7 @@
 """What every view of the audit as crossings does, and every store of reports."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import product
 
 from control_plane.chain.crossing import crossed, crossing_of, id_hash, raw_item
@@ -92,6 +92,15 @@ async def test_fields_that_are_left_out_make_no_difference(store: Store) -> None
     found = await store.crossings.records(SPAN, KEY, fields)
 
     assert found == gathered([raw_item(crossing_of(audit_event(1), OWN), KEY, fields)])
+
+
+async def test_what_is_read_is_told_of_meanwhile(store: Store) -> None:
+    await store.audit.append([audit_event(1), audit_event(2)])
+    told: list[tuple[int, datetime]] = []
+
+    await store.crossings.records(SPAN, KEY, FIELDS, progress=lambda *one: told.append(one))
+
+    assert told == [(2, audit_event(2).timestamp)]
 
 
 async def test_the_last_of_several_rows_of_one_request_counts(store: Store) -> None:

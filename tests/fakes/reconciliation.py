@@ -1,5 +1,6 @@
 """In-memory crossings and reports that pass the same contract suite as those in PostgreSQL."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from control_plane.model.audit import AuditEvent
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import Problem
 from control_plane.model.reconciliation import Difference, Interval, Outcome, Reconciliation
-from control_plane.ports.reconciliation import Span, Standing
+from control_plane.ports.reconciliation import ReadSoFar, Running, Span, Standing
 from tests.fakes.audit import FakeAudit
 
 
@@ -20,8 +21,13 @@ class FakeCrossings:
     def __init__(self, audit: FakeAudit) -> None:
         self._audit = audit
 
-    async def records(self, span: Span, key: bytes, fields: Sequence[str]) -> RecordSet:
-        return gathered(raw_item(crossing_of(event, span.own), key, fields) for event in self._in(span))
+    async def records(
+        self, span: Span, key: bytes, fields: Sequence[str], *, progress: ReadSoFar | None = None
+    ) -> RecordSet:
+        events = self._in(span)
+        if progress is not None and events:
+            progress(len(events), events[-1].timestamp)
+        return gathered(raw_item(crossing_of(event, span.own), key, fields) for event in events)
 
     async def named(self, span: Span, key: bytes, hashes: Sequence[bytes]) -> list[AuditEvent]:
         wanted = set(hashes)
@@ -109,8 +115,12 @@ class FakeReconciling:
         self.reports = FakeReconciliations()
         self.finds: tuple[Difference, ...] = ()
         self.wrong: tuple[Problem, ...] = ()
+        self.runs: tuple[Running, ...] = ()
+        self.go: asyncio.Event | None = None  # it ends when this is set
 
     async def reconcile(self, organisation: TrustDomain, interval: Interval, *, actor: str) -> Reconciliation:
+        if self.go is not None:
+            await self.go.wait()
         count = Counter(one.outcome for one in self.finds)
         report = Reconciliation(
             id=f"report-{len(self.reports.reports) + 1}",
@@ -128,6 +138,9 @@ class FakeReconciling:
         )
         await self.reports.keep(report)
         return report
+
+    def running(self) -> tuple[Running, ...]:
+        return self.runs
 
     async def problems(self) -> tuple[Problem, ...]:
         return self.wrong

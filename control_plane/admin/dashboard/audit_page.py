@@ -87,13 +87,14 @@ async def reports(call: Call, query: Mapping[str, str]) -> Values:
     """Comparisons of the audit with partners'; one in full when its id is given."""
     partners = [each.organisation for each in (await ask_all(call, list_agreements)).items]
     if call.deps.audits is None:
-        return {"reports": None, "report": None, "partners": partners, "next": None}
+        return {"reports": None, "report": None, "partners": partners, "next": None, "running": ()}
     asked = reconciliations.ReportQuery(after=query.get("after", ""), limit=_ROWS)
     found = await ask(call, reconciliations.list_reconciliations, asked)
     chosen = query.get("id", "")
     return {
         "reports": found.items,
         "next": found.next,
+        "running": (await ask(call, reconciliations.list_running)).items,
         "report": await ask(call, reconciliations.show_reconciliation, id=chosen) if chosen else None,
         "partners": partners,
     }

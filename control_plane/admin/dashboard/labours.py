@@ -15,10 +15,12 @@ from control_plane.admin.dashboard.work import Work
 from control_plane.admin.operation import Call, Nothing, Route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.tokens import Role
+from control_plane.ports.reconciliation import Stage
 
 MAX_FILE = 1 << 30  # bytes of an export here; the command line has no limit
 _TOO_LARGE = f"expected at most {MAX_FILE >> 20} MiB here: proxenia audit export writes any size"
 _BATCH = 1 << 18  # bytes that are written at once
+_LOOK = 0.25  # seconds between looks how far a comparison is
 
 Do = Callable[[Call, Any, Work], Awaitable[None]]
 
@@ -70,8 +72,25 @@ async def _answer(call: Call, given: object, work: Work, route: Route) -> None:
     work.result = await run(call, route, given)
 
 
-async def _reconcile(call: Call, given: object, work: Work) -> None:
-    await _answer(call, given, work, reconciliations.reconcile)
+async def _reconcile(call: Call, given: reconciliations.NewReconciliation, work: Work) -> None:
+    """How far it is comes from the list of those that go on."""
+    work.total, work.unit = 100, "%"
+    asking = asyncio.create_task(_answer(call, given, work, reconciliations.reconcile))
+    try:
+        while not (await asyncio.wait([asking], timeout=_LOOK))[0]:
+            for one in (await run(call, reconciliations.list_running, Nothing())).items:
+                if (one.organisation, one.actor) == (given.organisation, call.actor):
+                    work.done, work.told = round(100 * one.share), _stage_of(one)
+        await asking
+        work.done, work.told = 100, ""
+    finally:
+        asking.cancel()
+
+
+def _stage_of(one: reconciliations.RunningView) -> str:
+    if one.stage is Stage.NAMING:
+        return f"{one.named:,} of {one.to_name:,} differences are looked up"
+    return f"{one.stage}: {one.ours:,} rows of ours, {one.theirs:,} of theirs"
 
 
 async def _isolation(call: Call, _: Nothing, work: Work) -> None:

@@ -2,11 +2,13 @@
 
 ``rows`` brings the newest rows of the audit, made into HTML by the same template as the page; ``news`` says
 that something else is different, and the page asks for itself again. The id names both the newest row and the
-state: a browser that comes back names the last it had, and gets what it missed.
+state: a browser that comes back names the last it had, and gets what it missed. ``ended`` says that whoever
+reads is not signed in any more, and is the last.
 """
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 
@@ -24,6 +26,7 @@ CALM = 0.03  # seconds after such a look, however much is stored
 SURVEY = 2.0  # seconds between looks at gateways, problems and circuits
 FIGURES = 5.0  # seconds after a row until curves and counts are news, however many come
 BEAT = 15.0  # seconds after which a line is sent anyway, so that nobody in between thinks it dead
+ASK = 1.0  # seconds between looks whether a reader is still signed in
 PATIENCE = 10.0  # seconds for a browser to take what is sent
 MAX_FOLLOWERS = 32
 MAX_ROWS = 20  # that are looked at and sent at once
@@ -53,8 +56,8 @@ class News:
             self._looking.cancel()
             await asyncio.wait([self._looking])
 
-    async def follow(self, request: web.Request) -> web.StreamResponse:
-        """Send what comes; a returning browser names the last id that it had."""
+    async def follow(self, request: web.Request, stands: Callable[[], bool]) -> web.StreamResponse:
+        """Send what comes, as long as the reader ``stands``; who returns names the last id that it had."""
         if len(self._followers) >= MAX_FOLLOWERS:
             raise ApiError("unavailable", f"expected at most {MAX_FOLLOWERS} open pages: close one")
         answer = web.StreamResponse(
@@ -68,15 +71,21 @@ class News:
                 await self._look()
                 self._looking = asyncio.create_task(self._keep_looking(), name="dashboard news")
             with suppress(ConnectionError, TimeoutError):  # the browser went away, or takes nothing
-                await self._tell(answer, event, request.headers.get("Last-Event-ID", ""))
+                await self._tell(answer, event, request.headers.get("Last-Event-ID", ""), stands)
         finally:
             self._followers.discard(event)
         return answer
 
-    async def _tell(self, answer: web.StreamResponse, event: asyncio.Event, had: str) -> None:
+    async def _tell(
+        self, answer: web.StreamResponse, event: asyncio.Event, had: str, stands: Callable[[], bool]
+    ) -> None:
         state, _, row = had.rpartition("/") if had else (self._state, "", self._newest)
         await _send(answer, "retry: 1000\n\n")
+        quiet = 0
         while not self._closing:
+            if not stands():
+                await _send(answer, "event: ended\ndata: signed out\n\n")
+                return
             missed = self._after(row)
             if missed:
                 row = missed[-1][0]
@@ -85,11 +94,9 @@ class News:
             if state != self._state:
                 state = self._state
                 await _send(answer, f"id: {state}/{row}\nevent: news\ndata: {state}\n\n")
-            try:
-                async with asyncio.timeout(BEAT):
-                    await event.wait()
-                event.clear()
-            except TimeoutError:
+            quiet = 0 if await _set(event, within=ASK) else quiet + 1
+            if quiet * ASK >= BEAT:
+                quiet = 0
                 await _send(answer, ": still here\n\n")
 
     @property
@@ -154,8 +161,23 @@ class News:
             (state.gateway, state.connected, [bool(each.refused) for each in state.deliveries])
             for state in await deps.deliveries.all()
         ]
-        seen = repr((deps.overview.problems, deps.waiting(), fleet, [each[:3] for each in circuits]))
+        runs = deps.audits.reconciling.running() if deps.audits else ()
+        comparing = [(each.organisation, each.stage, round(each.share, 2)) for each in runs]
+        seen = repr(
+            (deps.overview.problems, deps.waiting(), fleet, [each[:3] for each in circuits], comparing)
+        )
         return sha256(seen.encode("utf-8", "replace")).hexdigest()[:8]
+
+
+async def _set(event: asyncio.Event, *, within: float) -> bool:
+    """Whether it was set so soon; it is not any more."""
+    try:
+        async with asyncio.timeout(within):
+            await event.wait()
+    except TimeoutError:
+        return False
+    event.clear()
+    return True
 
 
 async def _send(answer: web.StreamResponse, text: str) -> None:

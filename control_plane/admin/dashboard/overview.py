@@ -8,6 +8,7 @@ from urllib.parse import quote
 from control_plane.admin import audit_events, status
 from control_plane.admin.dashboard.curves import curves
 from control_plane.admin.dashboard.figures import Hour
+from control_plane.admin.dashboard.finding import find
 from control_plane.admin.dashboard.page import Values, ask, partners_of
 from control_plane.admin.dashboard.topology import WORDS, Known, draw
 from control_plane.admin.dashboard.towns import Seen
@@ -18,6 +19,7 @@ from control_plane.ports.traffic import Count
 
 RECENT = 15  # events
 SHOWN = 8  # problems, and as many other things that need somebody
+_MAX_TEXT = 200  # characters that are looked for
 _NOTHING = Count()
 _BAD = ("offline", "degraded")
 
@@ -32,7 +34,7 @@ class Concern:
     words: str
 
 
-async def overview(call: Call, _: Mapping[str, str]) -> Values:
+async def overview(call: Call, query: Mapping[str, str]) -> Values:
     """The verdict, the picture, what is wrong, and what happened last."""
     deps = call.deps
     state = await ask(call, status.show_status)
@@ -47,6 +49,7 @@ async def overview(call: Call, _: Mapping[str, str]) -> Values:
         "status": state,
         "word": word,
         "sentence": sentence,
+        "found": find(query.get("find", "")[:_MAX_TEXT], deps.towns, (each.organisation for each in known)),
         "picture": draw(known),
         "known": known,
         "words": WORDS,

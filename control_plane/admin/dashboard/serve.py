@@ -55,7 +55,10 @@ class Dashboard:
             app.router.add_get(ROOT + page.path, self._signed_in(self._shower(page)))
         news = News(self._deps)
         app.on_shutdown.append(news.close)
-        app.router.add_get(f"{ROOT}events", self._signed_in(lambda request, _: news.follow(request)))
+        follow = self._signed_in(
+            lambda request, _: news.follow(request, lambda: bool(self._session(request)))
+        )
+        app.router.add_get(f"{ROOT}events", follow)
         app.router.add_post(f"{ROOT}do", self._signed_in(self._doing.do))
         app.on_cleanup.append(self._deps.works.close)
         app.router.add_post(f"{ROOT}work", self._signed_in(self._working.start))
@@ -67,8 +70,8 @@ class Dashboard:
 
     def _signed_in(self, then: Callable[[web.Request, Session], Awaitable[web.StreamResponse]]) -> Handler:
         async def check(request: web.Request) -> web.StreamResponse:
-            session = self._sessions.find(request.cookies.get(COOKIE, ""))
-            if session is None or not self._stands(session.holder.name):
+            session = self._session(request)
+            if session is None:
                 return html(render("login.html", {"fault": "", "own": self._deps.own}), status=401)
             try:
                 return await then(request, session)
@@ -81,13 +84,10 @@ class Dashboard:
 
         return check
 
-    def _stands(self, name: str) -> bool:
-        """Whether whoever signed in still may: a token that was revoked, or ended, ends its sessions."""
-        kind, _, token = name.partition(":")
-        try:
-            return kind != "token" or self._deps.tokens.stands(token)
-        except TokenFileError:
-            return False
+    def _session(self, request: web.Request) -> Session | None:
+        """The session of a browser: a token that was revoked, or ended, ends those that began with it."""
+        session = self._sessions.find(request.cookies.get(COOKIE, ""))
+        return session if session and self._deps.tokens.admits(session.holder.name) else None
 
     @property
     def _sessions(self) -> Sessions:

@@ -11,6 +11,7 @@ from control_plane.model.agreement import Agreement
 from control_plane.model.change import Change, Item, Kind
 from control_plane.model.held import Held
 from control_plane.model.node import Node, NodeStatus
+from control_plane.model.resource import Resource
 from control_plane.plan.merge import merge
 from control_plane.ports.discovery import SourceState
 from control_plane.ports.fitness import Fitness
@@ -36,6 +37,7 @@ class Entry:
     node_id: str
     offline: bool
     present: tuple[str, ...]
+    words: str = ""  # all that it can be found by, in lower case
 
     def announced(self, states: States) -> NodeStatus:
         """Its status where no gateway has found anything (admin.spoken.status_of)."""
@@ -50,6 +52,7 @@ class Towns:
     """One for all browsers. Call ``catch_up`` before anything is asked."""
 
     agreements: dict[str, Agreement] = field(default_factory=dict)
+    resources: dict[str, str] = field(default_factory=dict)  # what each can be found by, in lower case
     _revision: int = 0
     _manual: dict[str, Node] = field(default_factory=dict)
     _held: dict[str, dict[str, Held]] = field(default_factory=dict)
@@ -81,6 +84,10 @@ class Towns:
                 found[entry.node_id] = Seen(entry.announced(states).value, "")
         return found
 
+    def words(self) -> Mapping[str, str]:
+        """What each node can be found by, in lower case."""
+        return {key: entry.words for nodes in self._entries.values() for key, entry in nodes.items()}
+
     def _take(self, change: Change) -> None:
         touched = {key for item in change.items if (key := self._put(item))}
         for key in touched:
@@ -93,7 +100,7 @@ class Towns:
                 present = tuple(
                     one.sighting.source for one in held if one.missing is None and not one.offline
                 )
-                nodes[key] = Entry(merged.node.node_id, merged.offline, present)
+                nodes[key] = Entry(merged.node.node_id, merged.offline, present, words_of(merged.node))
             elif not nodes:
                 del self._entries[organisation]
         self._revision = change.revision
@@ -105,6 +112,10 @@ class Towns:
                 self.agreements[item.key] = agreement
             case Kind.AGREEMENT, _:
                 self.agreements.pop(item.key, None)
+            case Kind.RESOURCE, Resource() as resource:
+                self.resources[item.key] = f"{item.key} {resource.description}".lower()
+            case Kind.RESOURCE, _:
+                self.resources.pop(item.key, None)
             case Kind.NODE, Node() as node:
                 self._manual[item.key] = node
                 return item.key
@@ -122,3 +133,9 @@ class Towns:
                     self._held.pop(node_key, None)
                 return node_key
         return ""
+
+
+def words_of(node: Node) -> str:
+    """What a node can be found by, in lower case."""
+    addresses = " ".join(f"{each.host}:{each.port}" for each in node.endpoints)
+    return f"{node.key} {node.name} {addresses}".lower()

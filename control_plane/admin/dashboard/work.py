@@ -34,6 +34,7 @@ class Work:
     done: int = 0
     total: int | None = None
     unit: str = ""
+    told: str = ""  # what is done just now
     result: object = None
     refusal: Refusal | None = None
     file: IO[bytes] | None = None

@@ -14,6 +14,7 @@ from control_plane.model.reconciliation import Interval, Outcome, Reconciliation
 from control_plane.peering.answering import Privacy
 from control_plane.peering.auditing import Schedule
 from control_plane.peering.refusal import RefusedError
+from control_plane.ports.reconciliation import Running, Stage
 from tests.integration.peering.audits import (
     BEGAN,
     HOURS,
@@ -91,6 +92,27 @@ async def test_every_kind_of_difference_is_named(deployment: Deploy) -> None:
     assert (named.ours["path"], named.theirs["path"]) == ("/orders/1003", "/other")
     (event,) = await luebeck.audited("audit.reconcile")
     assert (event.decision, event.reason, event.metadata["differing"]) == ("failed", "audits_differ", "1")
+
+
+async def test_who_waits_sees_how_far_a_comparison_is(deployment: Deploy) -> None:
+    luebeck, visby = await partners(deployment)
+    await traffic(luebeck, visby, range(200))
+    await record(luebeck, [crossing(200, LUEBECK, VISBY)[0]])
+    reconciler = auditing(luebeck).reconciler
+    seen: list[Running] = []
+
+    comparing = asyncio.create_task(reconciled(luebeck, VISBY))
+    while not comparing.done():
+        seen += reconciler.running()
+        await asyncio.sleep(0)
+    report = await comparing
+
+    assert report.only_ours == 1
+    assert list(dict.fromkeys(one.stage for one in seen)) == list(Stage)
+    assert {(one.organisation, one.interval, one.actor) for one in seen} == {(VISBY, HOURS, "alice")}
+    assert [one.share for one in seen] == sorted(one.share for one in seen)
+    assert (seen[-1].ours, seen[-1].theirs) == (201, 200)
+    assert reconciler.running() == ()
 
 
 async def test_what_was_missing_and_came_later_is_late_and_not_open_any_more(deployment: Deploy) -> None:

@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import aiohttp
 import pytest
 
 from control_plane.admin.dashboard import news
 from control_plane.admin.dashboard.news import MAX_FOLLOWERS, MAX_ROWS
-from control_plane.admin.tokens import Role
+from control_plane.admin.dashboard.sessions import SESSION_SECONDS
+from control_plane.admin.tokens import Role, revoke_token, rotate_token
 from tests.fakes.values import audit_event
 from tests.unit.admin.browsing import FORM
 from tests.unit.admin.world import World
@@ -35,6 +37,11 @@ class Stream:
                 self.last = fields.get("id", [self.last])[0]
                 if fields.get("event") == [wanted]:
                     return "\n".join(fields["data"])
+
+    async def rest(self) -> bytes:
+        """What comes until the end, which must come."""
+        async with asyncio.timeout(SOON):
+            return await self._content.read()
 
 
 @pytest.fixture
@@ -139,3 +146,37 @@ async def test_not_more_pages_are_followed_than_there_may_be(
     monkeypatch.setattr(news, "MAX_FOLLOWERS", 1)
     async with opened(session), session.get("/ui/events") as answer:
         assert answer.status == 503
+
+
+@pytest.mark.parametrize(
+    "how", ["the token is revoked", "the token ends", "signed out elsewhere", "the session ends"]
+)
+async def test_who_is_not_signed_in_any_more_is_told_so_and_gets_nothing_more(
+    world: World, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(news, "ASK", 0.05)
+    async with opened(session) as stream:
+        await _ended(world, session, how)
+        said = await stream.next("ended")
+        await world.audit.append([audit_event(1)])
+        rest = await stream.rest()
+
+    assert said == "signed out"
+    assert rest == b""
+    async with session.get("/ui/events") as answer:
+        assert answer.status == 401
+
+
+async def _ended(world: World, session: aiohttp.ClientSession, how: str) -> None:
+    match how:
+        case "the token is revoked":
+            revoke_token(world.token_file, Role.VIEWER.value)
+        case "the token ends":
+            rotate_token(world.token_file, Role.VIEWER.value, expires_at=datetime(2020, 1, 1, tzinfo=UTC))
+        case "signed out elsewhere":
+            async with session.get("/ui/") as answer:
+                csrf = (await answer.text()).partition('name="csrf" value="')[2].partition('"')[0]
+            async with session.post("/ui/logout", data={"csrf": csrf}, allow_redirects=False) as answer:
+                assert answer.status == 303
+        case "the session ends":
+            world.clock = SESSION_SECONDS + 1

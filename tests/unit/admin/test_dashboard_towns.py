@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime
 
+from control_plane.admin.dashboard.finding import MOST, find
 from control_plane.admin.dashboard.towns import Seen, Towns
 from control_plane.model.agreement import Agreement, AgreementState
 from control_plane.model.change import Kind
 from control_plane.model.held import Held
-from control_plane.model.identity import ObjectId, SpiffeId
+from control_plane.model.identity import ObjectId, ResourceName, SpiffeId
 from control_plane.model.node import Endpoint, Node
+from control_plane.model.resource import Resource
 from control_plane.model.sighting import Sighting, SourceKind
 from control_plane.ports.discovery import SourceState
 from control_plane.ports.objects import Mode, Write
@@ -78,3 +80,34 @@ async def test_nothing_is_read_when_nothing_is_new() -> None:
     await towns.catch_up(objects, objects.revision)
 
     assert towns.seen(None, {}) == {PARTNER: {"a": Seen("unknown", "")}}
+
+
+async def test_the_box_finds_whatever_is_called_so_the_beginnings_first() -> None:
+    objects, towns = FakeObjects(), Towns()
+    offer = Resource(ResourceName("orders"), PARTNER, description="Grain by the SACK")
+    await objects.write(
+        [node("b-a-1"), node("a-1"), held("c"), Write(Kind.RESOURCE, offer.key, offer)], actor="ada"
+    )
+    await towns.catch_up(objects, objects.revision)
+
+    named, address, described = (find(text, towns, [PARTNER]) for text in (" A-1", "192.0.2.1:84", "sack"))
+    everything, nothing = find(PARTNER[:4], towns, [PARTNER]), find(" ", towns, [PARTNER])
+
+    assert named.nodes == (f"a-1@{PARTNER}", f"b-a-1@{PARTNER}")
+    assert address.nodes == (f"a-1@{PARTNER}", f"b-a-1@{PARTNER}", f"c@{PARTNER}")
+    assert described.resources == (f"orders@{PARTNER}",)
+    assert everything.totals == (1, 3, 1)
+    assert nothing.totals == (0, 0, 0)
+
+
+async def test_the_box_names_some_of_many_and_how_many_there_are() -> None:
+    objects, towns = FakeObjects(), Towns()
+    await objects.write([node(f"n-{number}") for number in range(3 * MOST)], actor="ada")
+    await towns.catch_up(objects, objects.revision)
+
+    found = find("n-", towns, ())
+    await objects.write([Write(Kind.NODE, f"n-0@{PARTNER}", None, Mode.DELETE)], actor="ada")
+    await towns.catch_up(objects, objects.revision)
+
+    assert (len(found.nodes), found.totals[1]) == (MOST, 3 * MOST)
+    assert find("n-0@", towns, ()).nodes == ()

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import aiohttp
@@ -16,8 +17,10 @@ from control_plane.admin.dashboard.work import MAX_KEPT, MAX_RUNNING, Work, Work
 from control_plane.admin.problems import ApiError
 from control_plane.admin.tokens import Role
 from control_plane.model.audit import AuditEvent, EventType
+from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import InvalidValueError
-from control_plane.model.reconciliation import Difference, Outcome
+from control_plane.model.reconciliation import Difference, Interval, Outcome
+from control_plane.ports.reconciliation import Running, Stage
 from control_plane.ports.verification import Bad, Verified
 from tests.unit.admin.browsing import Browser
 from tests.unit.admin.world import PARTNER, World
@@ -172,6 +175,45 @@ async def test_a_comparison_shows_what_differs_and_leads_to_the_request(
     assert "<code>503</code>" in both
     assert both.count("differs") == 2
     assert "the same" in both
+
+
+async def test_a_comparison_shows_how_far_it_is(world: World, browser: Browser) -> None:
+    world.reconciling.go = asyncio.Event()
+    run = Running(
+        organisation=TrustDomain(PARTNER),
+        interval=Interval(datetime(2026, 5, 4, 11, tzinfo=UTC), datetime(2026, 5, 4, 13, tzinfo=UTC)),
+        actor="token:operator",
+        started_at=datetime(2026, 5, 4, 13, tzinfo=UTC),
+        stage=Stage.READING,
+        share=0.42,
+        ours=25_000,
+        theirs=20_000,
+        named=0,
+        to_name=0,
+    )
+    world.reconciling.runs = replace(run, actor="schedule", share=0.9), run
+    status, place, text = await browser.send("work", {"kind": "reconcile", "organisation": PARTNER})
+    assert status == 303, text
+    told = await _saying(browser, place, "42 of 100 %")
+    listed = await browser.page("reconciliation")
+    world.reconciling.runs = (replace(run, stage=Stage.NAMING, share=1.0, named=32, to_name=40),)
+    named = await _saying(browser, place, "32 of 40 differences are looked up")
+    world.reconciling.go.set()
+
+    assert "reading: 25,000 rows of ours, 20,000 of theirs" in told
+    assert 'value="42"' in told
+    assert "90 %" in listed
+    assert 'value="100"' in named
+    assert "Both sides say the same" in await ended(browser, place)
+
+
+async def _saying(browser: Browser, place: str, wanted: str) -> str:
+    """The page of work, once it says so."""
+    for _ in range(500):
+        if wanted in (text := await browser.page(place.removeprefix("/ui/"))):
+            return text
+        await asyncio.sleep(0.01)
+    raise AssertionError(text)
 
 
 async def test_a_request_that_both_sides_record_alike_is_matched(world: World, browser: Browser) -> None:

@@ -14,6 +14,7 @@ import pytest
 from control_plane.admin import newsroom
 from control_plane.admin.happening import Item, News, Place, Wanted, of_row
 from control_plane.admin.newsroom import Follower
+from control_plane.admin.tokens import Role, revoke_token
 from control_plane.model.audit import AuditEvent, EventType
 from control_plane.model.change import Kind
 from control_plane.ports.audit_use import Numbered
@@ -133,6 +134,20 @@ async def test_a_stream_that_nobody_reads_any_more_is_forgotten(world: World) ->
         while world.room.followers:
             await change(world, 1 + world.objects.revision)  # what is written notices it
             await asyncio.sleep(0.05)
+
+
+async def test_a_token_that_counts_no_more_ends_its_stream(world: World) -> None:
+    assert world.serving is not None
+    url = f"http://127.0.0.1:{world.serving.port}{PATH}?kind=change"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(url, headers=world.bearer(Role.VIEWER)) as answer,
+    ):
+        revoke_token(world.token_file, Role.VIEWER.value)
+        async with asyncio.timeout(10):
+            said = [one async for one in told(answer)]
+
+    assert [(one.event, one.data["code"]) for one in said] == [("gap", "not_authenticated")]
 
 
 @pytest.mark.parametrize("query", ["kind=weather", "object=weather", "object=sighting", "after=1", "limit=1"])

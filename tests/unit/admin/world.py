@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from control_plane.admin.app import create_app
 from control_plane.admin.attempts import Attempts
+from control_plane.admin.dashboard.sessions import Sessions
 from control_plane.admin.dependencies import AuditParts, Dependencies, DiscoveryParts, PeeringParts
 from control_plane.admin.newsroom import Newsroom
 from control_plane.admin.serve import Serving, serve_admin
@@ -137,6 +138,7 @@ class World:
     answers: FakeAnswerKeys = field(default_factory=FakeAnswerKeys)
     attempts: Attempts = field(default_factory=Attempts)
     room: Newsroom = field(default_factory=Newsroom)
+    clock: float = 0.0  # of sessions, in seconds
 
     def __post_init__(self) -> None:
         self.following = FakeFollowing(self.audit)
@@ -178,6 +180,7 @@ class World:
             judging=self.judging,
             verifying=self.verifying,
             attempts=self.attempts,
+            sessions=Sessions(clock=lambda: self.clock),
             newsroom=self.room,
             streams=self.streams,
             look=self.database.look if self.database else self.look,

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from control_plane.cli.reconciliation import so_far
 from control_plane.model.reconciliation import Difference, Outcome
 from tests.unit.admin.world import PARTNER
 from tests.unit.cli.conftest import Terminal
@@ -45,3 +46,10 @@ def test_reports_are_listed_and_shown(terminal: Terminal) -> None:
 
     assert listed[1].split()[-1] == "report-1"
     assert one.startswith(f"agree: {PARTNER}")
+
+
+def test_how_far_it_is_is_one_line() -> None:
+    facts = {"share": 0.424, "ours": 25_000, "theirs": 20_000, "named": 32, "to_name": 40}
+
+    assert so_far({"stage": "reading", **facts}) == "reading: 42%, 25,000 rows of ours, 20,000 of theirs"
+    assert so_far({"stage": "naming", **facts}) == "looking up what differs: 32 of 40"

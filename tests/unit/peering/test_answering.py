@@ -9,14 +9,14 @@ from datetime import timedelta
 import pytest
 
 from control_plane.chain.reconcile import Parts, Question, Whole
-from control_plane.chain.record_set import Print
+from control_plane.chain.record_set import Print, RecordSet, gathered
 from control_plane.model.agreement import Agreement, AgreementState
 from control_plane.model.audit import AuditEvent
 from control_plane.model.change import Kind
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import InvalidValueError
 from control_plane.model.reconciliation import FIELDS
-from control_plane.peering import jws, messages, transcript
+from control_plane.peering import jws, messages, shelf, transcript
 from control_plane.peering.answering import Answering
 from control_plane.peering.audit_channel import AuditChannel
 from control_plane.peering.audit_messages import AUDIT_PURPOSE, AuditAnswer, AuditQuestion, Told, interval_of
@@ -27,9 +27,10 @@ from control_plane.peering.ourselves import Ourselves
 from control_plane.peering.receiving import Caller
 from control_plane.peering.record import Recorder
 from control_plane.peering.refusal import RefusedError
-from control_plane.peering.shelf import SLOTS, Wanted
+from control_plane.peering.shelf import SLOTS, Shelf, Wanted
 from control_plane.plan.addresses import AddressPolicy
 from control_plane.ports.objects import Write
+from control_plane.ports.reconciliation import ReadSoFar
 from tests.fakes.audit import FakeAudit
 from tests.fakes.objects import FakeObjects
 from tests.fakes.peering import FakeBundleStates, FakePartners
@@ -172,12 +173,36 @@ async def test_a_question_beyond_its_limits_is_refused(world: World, visby: Orga
     assert await world.refused(visby, question(**changes)) == "malformed_message"
 
 
+async def test_who_waits_for_rows_is_told_how_many_were_read(
+    world: World, visby: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.agree(visby)
+    go = asyncio.Event()
+
+    async def read(_: Wanted, progress: ReadSoFar) -> RecordSet:
+        progress(25_000, NOW)
+        await go.wait()
+        return gathered(())
+
+    monkeypatch.setattr(shelf, "PATIENCE", 0.0)
+    object.__setattr__(world.answering, "shelf", Shelf(read))
+    first = await world.answer(visby, question())
+    await asyncio.sleep(0)
+    second = await world.answer(visby, question())
+    go.set()
+    await asyncio.sleep(0)
+    third = await world.answer(visby, question())
+
+    assert [one.ready for one in (first, second, third)] == [False, False, True]
+    assert [one.read for one in (second, third)] == [25_000, 0]
+
+
 async def test_comparisons_at_once_and_a_minute_are_bounded(world: World) -> None:
-    shelf = world.answering.shelf
+    kept = world.answering.shelf
     interval = question().interval
 
     async def get(name: str, number: int = 0) -> None:
-        await shelf.get(Wanted(TrustDomain(f"{name}.example"), interval, bytes((number,)) * 32, FIELDS))
+        await kept.get(Wanted(TrustDomain(f"{name}.example"), interval, bytes((number,)) * 32, FIELDS))
 
     for number in range(SLOTS):
         await get(f"p{number}")
@@ -185,7 +210,7 @@ async def test_comparisons_at_once_and_a_minute_are_bounded(world: World) -> Non
         await get("another")
     with pytest.raises(RefusedError, match="a minute"):
         await asyncio.wait_for(_often(get), 10)
-    shelf.close()
+    kept.close()
 
 
 async def _often(get: Callable[[str, int], Awaitable[None]]) -> None:

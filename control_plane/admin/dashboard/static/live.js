@@ -2,11 +2,35 @@
 // that are marked data-live when something else is different, and gives long tables and the picture a box to search in.
 
 const PAUSE = 500; // ms between two renewals: a burst of news is one
+const TYPING = 250; // ms after the last key until the server is asked
+const PATIENCE = 5000; // ms for which nobody need know that the connection is lost
 
 const say = (text) => { const said = document.getElementById("said"); if (said && said.textContent !== text) said.textContent = text; };
 
+// Above everything else, that nothing new comes any more, and why; said once, and taken back when it does again.
+function notice(text, link) {
+  const known = document.getElementById("notice");
+  if (!text || known) return text ? undefined : known?.remove();
+  const place = document.createElement("p");
+  place.id = "notice";
+  place.className = "problem";
+  place.setAttribute("role", "alert");
+  place.append(text);
+  if (link) place.append(" ", Object.assign(document.createElement("a"), link));
+  document.querySelector("main").prepend(place);
+}
+
+let over = false;
+
+export function signedOut() {
+  over = true;
+  notice();
+  notice("You are not signed in any more: what is shown here is not renewed.", { href: "/ui/login", textContent: "Sign in" });
+}
+
 async function renew() {
   const answer = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store" });
+  if (answer.status === 401) return signedOut();
   if (!answer.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of document.querySelectorAll("[data-live]")) {
@@ -43,17 +67,32 @@ function follow() {
     again = true;
     if (busy) return;
     busy = true;
-    while (again) {
+    while (again && !over) {
       again = false;
       await renew().catch(() => {});
       await new Promise((done) => setTimeout(done, PAUSE));
     }
     busy = false;
   };
+  let silence = 0;
   const source = new EventSource("/ui/events");
   source.addEventListener("rows", (event) => add(event.data));
   source.addEventListener("news", news);
-  addEventListener("pagehide", () => source.close());
+  source.addEventListener("ended", () => { source.close(); signedOut(); });
+  source.addEventListener("open", () => { clearTimeout(silence); notice(); });
+  source.addEventListener("error", () => {
+    clearTimeout(silence);
+    if (source.readyState !== EventSource.CLOSED) silence = setTimeout(notice, PATIENCE, "The control plane does not answer: what is shown here is not renewed.");
+    else refused().catch(() => notice("Nothing new is shown here any more: load the page again."));
+  });
+  addEventListener("pagehide", () => { clearTimeout(silence); source.close(); });
+}
+
+// Events are not given to this page (any more): to nobody who is not signed in, and to not more pages than may be open.
+async function refused() {
+  const answer = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store" });
+  if (answer.status === 401) signedOut();
+  else notice("Nothing new is shown here any more: too many pages are open. Close one, and load this one again.");
 }
 
 let wanted = "";
@@ -105,7 +144,23 @@ function reach(part) {
   }
 }
 
-for (const place of document.querySelectorAll("[data-find-box]")) place.replaceWith(box("Find", (text) => { wanted = text; search(); }));
+// What is typed marks the picture at once; what else is called so the server knows, and "Find" without this.
+for (const form of document.querySelectorAll("[data-find-box]")) {
+  const input = form.querySelector("input");
+  let later = 0;
+  form.querySelector("button").hidden = true;
+  input.addEventListener("input", () => {
+    wanted = input.value.trim().toLowerCase();
+    search();
+    clearTimeout(later);
+    later = setTimeout(() => {
+      history.replaceState(null, "", wanted ? `?${new URLSearchParams({ find: input.value })}` : location.pathname);
+      renew().catch(() => {});
+    }, TYPING);
+  });
+  wanted = input.value.trim().toLowerCase();
+}
+search();
 furnish(document);
 document.querySelector("nav a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 addEventListener("resize", () => reach(document));

@@ -1,5 +1,7 @@
 // Long work: looks again how far it is, until it has ended. Without this, "Look again" does the same.
 
+import { signedOut } from "./live.js";
+
 const PAUSE = 500; // ms
 const LONGEST = 5000;
 
@@ -11,7 +13,7 @@ async function again(place, pause) {
       place.replaceWith(document.adoptNode(fresh));
       place = fresh;
     }
-  } else if (answer) return;
+  } else if (answer) return answer.status === 401 ? signedOut() : undefined;
   if (place.dataset.running === "yes") setTimeout(again, pause, place, Math.min(pause * 1.2, LONGEST));
 }
 
