@@ -145,6 +145,8 @@ class Server:
             if data is grpc.aio.EOF:
                 return None
             first = parse(data)
+            # Neither who may come nor what the gateway has is held against an unread world.
+            await place.board.ready.wait()
             gateway = self._rules.admission.gateway(caller, first.node.id)
         except ForbiddenError as error:
             await self._rules.refused(context.peer(), str(error))

@@ -135,9 +135,6 @@ class Stream:
         await self._context.send_initial_metadata(())
         self._board.watch(self.gateway, self.wake)
         try:
-            while not self._board.ready:  # what the gateway has must not be held against an unread world
-                self._waiter = asyncio.get_running_loop().create_future()
-                await self._waiter
             async with asyncio.TaskGroup() as tasks:
                 self._writer = tasks.create_task(self._write(), name=f"ads-write-{self.gateway}")
                 tasks.create_task(self._read(), name=f"ads-read-{self.gateway}")

@@ -154,6 +154,25 @@ async def test_a_gateway_that_is_not_registered_stays_out() -> None:
     assert "register it first" in text
 
 
+async def test_a_gateway_that_comes_before_the_world_is_read_waits_and_is_not_refused() -> None:
+    read = False
+    setup = Setup(authorise=lambda _caller, _gateway: read)
+    async with control(setup=setup) as server:
+        await server.stop()
+        await server.start(cluster("a"), closed=True)
+        async with gateway(server.socket) as client:
+            await client.ask(CLUSTER)
+            first = asyncio.create_task(client.hear())
+            await asyncio.sleep(0.1)
+
+            early = first.done()
+            read = True
+            server.board.open()
+
+            assert not early
+            assert names([await first]) == ["a"]
+
+
 async def test_a_defect_in_the_check_lets_nobody_in_and_tells_nothing() -> None:
     def broken(_caller: Caller, _gateway: str) -> bool:
         raise RuntimeError("the password is 1234")
