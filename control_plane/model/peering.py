@@ -18,6 +18,8 @@ MAX_URL = 2048
 MAX_REMARKS = 16
 MAX_SEQUENCE = 2**63 - 1
 BUNDLE_PATH = "/peering/v1/bundle"
+NOT_FOLLOWED = "not_followed"
+"""The code of a bundle that is not fetched: there is no agreement, or none any more, or not yet."""
 
 _HOST_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 _LETTER = re.compile(r"[a-z]")

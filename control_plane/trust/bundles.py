@@ -17,7 +17,7 @@ from control_plane.model.audit import AuditEvent, EventType
 from control_plane.model.bundle import Bundle
 from control_plane.model.change import Kind
 from control_plane.model.identity import TrustDomain
-from control_plane.model.peering import BundleSource, BundleState
+from control_plane.model.peering import NOT_FOLLOWED, BundleSource, BundleState
 from control_plane.model.problem import InvalidValueError
 from control_plane.observe import origin
 from control_plane.pki import spiffe_bundle
@@ -38,6 +38,7 @@ SPACING = 10.0  # seconds between two fetches of one bundle, however often one i
 ALARM_AFTER = 3  # fetches in a row without an answer
 _DETAIL = 500  # characters
 _EVENTS = uuid5(NAMESPACE_URL, "urn:proxenia:audit")
+_FOLLOWED = {AgreementState.PENDING, AgreementState.TRUSTED}  # not any more when it is revoked
 
 _log = structlog.get_logger()
 
@@ -125,10 +126,12 @@ class PartnerBundles:
 
     async def _follow(self, state: BundleState) -> None:
         organisation = state.source.organisation
-        if not await self._followed(organisation):
+        agreement = await self._agreement(organisation)
+        if agreement is None or agreement.state not in _FOLLOWED:
+            # Without any, a join is just being written.
+            seconds = DEFAULT_POLL if agreement else SPACING
             await self.store.fetched(
-                organisation,
-                Fetched(code="not_followed", detail="there is no agreement", seconds=DEFAULT_POLL),
+                organisation, Fetched(code=NOT_FOLLOWED, detail="we do not agree with it", seconds=seconds)
             )
             return
         stored = await self.objects.get(Kind.BUNDLE, organisation)
@@ -170,11 +173,9 @@ class PartnerBundles:
         write = Write(Kind.BUNDLE, bundle.key, bundle, mode, expected=expected)
         await self.objects.write([write], actor=actor)
 
-    async def _followed(self, organisation: TrustDomain) -> bool:
-        """Whether we care for this bundle: not any more when the agreement is revoked."""
+    async def _agreement(self, organisation: TrustDomain) -> Agreement | None:
         stored = await self.objects.get(Kind.AGREEMENT, organisation)
-        agreement = stored.value if stored and isinstance(stored.value, Agreement) else None
-        return agreement is not None and agreement.state in {AgreementState.PENDING, AgreementState.TRUSTED}
+        return stored.value if stored and isinstance(stored.value, Agreement) else None
 
     async def _alarm(self, before: BundleState, outcome: Fetched) -> None:
         """Tell operators once about each kind of trouble; about silence, when it lasts."""

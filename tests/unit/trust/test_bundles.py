@@ -14,7 +14,7 @@ from control_plane.model.problem import InvalidValueError
 from control_plane.pki import spiffe_bundle
 from control_plane.ports.errors import MissingError, UnavailableError
 from control_plane.ports.objects import Write
-from control_plane.trust.bundles import PartnerBundles
+from control_plane.trust.bundles import SPACING, PartnerBundles
 from tests.fakes.audit import FakeAudit
 from tests.fakes.objects import FakeObjects
 from tests.fakes.peering import FakeBundleStates, FakeSingleton
@@ -235,6 +235,19 @@ async def test_nothing_is_fetched_from_those_whom_we_do_not_deal_with(
     assert world.endpoint.asked == []
     assert followed.code == "not_followed"
     assert await world.held() == visby.bundle
+
+
+async def test_what_is_due_before_a_join_is_written_is_fetched_soon_after(
+    world: World, visby: Organisation
+) -> None:
+    early = await world.fetch(served(visby.bundle))
+    await world.hold(visby.bundle, AgreementState.PENDING)
+    world.now += timedelta(seconds=SPACING)
+    await world.bundles.round()
+
+    (state,) = await world.states.all()
+    assert (early.code, world.alarms) == ("not_followed", [])
+    assert (state.code, world.endpoint.asked) == ("", [(SOURCE, visby.bundle.anchors)])
 
 
 async def test_a_bundle_that_an_operator_changes_meanwhile_is_looked_at_again(
