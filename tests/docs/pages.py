@@ -41,6 +41,7 @@ WORKS = (
     Page("docs/howto/high-availability.md", "test_pages.py", at="control"),
     Page("docs/howto/upgrade.md", "test_pages.py", at="control"),
     Page("docs/howto/discovery.md", "test_pages.py", at="control"),
+    Page("docs/howto/traces.md", "test_pages.py", at="control"),
     Page("docs/howto/own-ca.md", "test_pages.py", at=""),
 )
 FOLLOWED = (
