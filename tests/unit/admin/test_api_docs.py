@@ -1,5 +1,6 @@
 """The API's documentation: everything is in it, and nothing in it can run or be loaded from elsewhere."""
 
+import json
 import re
 
 import pytest
@@ -8,6 +9,7 @@ from control_plane.admin.api_docs import page
 from control_plane.admin.app import ROUTES
 from control_plane.admin.codes import CODES, Code
 from control_plane.admin.openapi import describe
+from control_plane.admin.problems import Refusal, response
 from tests.unit.admin.world import World
 
 
@@ -57,9 +59,15 @@ async def test_it_is_served_to_browsers_without_a_token_and_with_a_strict_policy
     assert "unsafe" not in policy
 
 
-async def test_each_problem_links_to_its_explanation(world: World, text: str) -> None:
+async def test_each_problem_links_to_its_explanation_on_the_page_that_is_served(world: World) -> None:
     answer = await world.call("GET", "/api/v1/federation/nodes/nobody@nowhere.example")
+    linked = {
+        str(json.loads(str(response(Refusal(code, "told")).text))["type"]) for code in (*CODES, "of_tomorrow")
+    }
 
-    path, _, anchor = answer.document["type"].partition("#")
-    assert path == "/api/docs"
-    assert f'id="{anchor}"' in text
+    assert answer.document["type"] in linked
+    assert {link.partition("#")[0] for link in linked} == {"/api/docs"}
+    served = (await world.remote("GET", "/api/docs")).document
+    for link in linked:
+        anchor = re.escape(link.partition("#")[2])
+        assert re.search(rf'<dt id="{anchor}">.*</dt>\s*<dd>\w.+\. Next step: \S.+\.</dd>', served), link
