@@ -30,8 +30,8 @@ audit name: [problems](problems.md).
 PROBLEMS = """# Codes of problems
 
 What `proxenia status`, `explain`, `discover`, `check` and the audit name by a code. `…` stands for what
-differs from case to case. What the API answers: [codes](codes.md). By symptom:
-[troubleshooting](../troubleshooting.md).
+differs from case to case. What the API answers, and `check` names too where it means the same:
+[codes](codes.md). By symptom: [troubleshooting](../troubleshooting.md).
 """
 
 _GROUPS: tuple[tuple[str, dict[str, Code]], ...] = (

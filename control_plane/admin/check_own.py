@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from control_plane.admin.check_codes import finding, fine, skipped
+from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.gateways import WORDS, by_gateway
 from control_plane.admin.listing import every
-from control_plane.admin.operation import Call
 from control_plane.model.change import Kind
 from control_plane.model.check import CheckFinding, Level
+from control_plane.model.expiry import Expiring
 from control_plane.model.problem import Problem
 from control_plane.ports.deliveries import GatewayState
 from control_plane.ports.errors import UnavailableError
@@ -19,9 +20,8 @@ SLOW = timedelta(seconds=2)  # by which clocks may differ
 WRONG = timedelta(seconds=60)
 
 
-async def database(call: Call) -> list[CheckFinding]:
+async def database(deps: Dependencies) -> list[CheckFinding]:
     """Whether it answers, and whether the control plane has read it."""
-    deps = call.deps
     found = [
         finding("control plane", Level.PROBLEM, "starting", f"waits for {one}") for one in deps.waiting()
     ]
@@ -38,12 +38,12 @@ async def database(call: Call) -> list[CheckFinding]:
     return [*found, fine("PostgreSQL", said)]
 
 
-async def time(call: Call) -> list[CheckFinding]:
+async def time(deps: Dependencies) -> list[CheckFinding]:
     """Whether our clock shows what the database's shows."""
-    if call.deps.look is None:
+    if deps.look is None:
         return [skipped("database", "there is no clock to compare with")]
-    facts = await call.deps.look.look()
-    return [clock("database", (facts.now - call.deps.now()).total_seconds())]
+    facts = await deps.look.look()
+    return [clock("database", (facts.now - deps.now()).total_seconds())]
 
 
 def clock(subject: str, seconds: float) -> CheckFinding:
@@ -55,37 +55,35 @@ def clock(subject: str, seconds: float) -> CheckFinding:
     return finding(subject, level, "clock_differs", f"its clock is {abs(seconds):.0f} s {way} ours")
 
 
-async def states_of(call: Call) -> list[GatewayState]:
+async def gateway_states(deps: Dependencies) -> list[GatewayState]:
     """Every gateway, also those that never connected."""
-    known = by_gateway(await call.deps.deliveries.all())
-    async for stored in every(call.deps.objects, Kind.GATEWAY):
+    known = by_gateway(await deps.deliveries.all())
+    async for stored in every(deps.objects, Kind.GATEWAY):
         never = GatewayState(stored.key, connected=False, deliveries=(), replica="", at=stored.created_at)
         known.setdefault(stored.key, never)
     return [known[gateway] for gateway in sorted(known)]
 
 
-async def gateways(call: Call) -> list[CheckFinding]:
+async def gateways(deps: Dependencies) -> list[CheckFinding]:
     """Whether ours are connected."""
-    states = await states_of(call)
+    states = await gateway_states(deps)
     if not states:
         return [finding("gateways", Level.PROBLEM, "no_gateway", "no gateway has connected yet")]
-    return [
-        fine(state.gateway, f"connected to {state.replica or 'this replica'}")
-        if state.connected
-        else finding(
-            state.gateway,
-            Level.PROBLEM,
-            "gateway_disconnected",
-            f"not connected since {state.at:%Y-%m-%d %H:%M:%S} UTC",
-        )
-        for state in states
-    ]
+    return [presence(state) for state in states]
 
 
-async def configuration(call: Call) -> list[CheckFinding]:
+def presence(state: GatewayState) -> CheckFinding:
+    """Whether a gateway is connected."""
+    if state.connected:
+        return fine(state.gateway, f"connected to {state.replica or 'this replica'}")
+    since = f"not connected since {state.at:%Y-%m-%d %H:%M:%S} UTC"
+    return finding(state.gateway, Level.PROBLEM, "gateway_disconnected", since)
+
+
+async def configuration(deps: Dependencies) -> list[CheckFinding]:
     """What Envoy took of what was sent, and what could not be sent at all."""
-    found = [one for state in await states_of(call) if state.connected for one in _deliveries(state)]
-    return [*found, *problems(call.deps.overview.problems)]
+    found = [one for state in await gateway_states(deps) if state.connected for one in _deliveries(state)]
+    return [*found, *problems(deps.overview.problems)]
 
 
 def problems(known: Iterable[Problem]) -> list[CheckFinding]:
@@ -118,25 +116,25 @@ def _deliveries(state: GatewayState) -> list[CheckFinding]:
     return [fine(state.gateway, text)]
 
 
-async def certificates(call: Call) -> list[CheckFinding]:
+async def certificates(deps: Dependencies) -> list[CheckFinding]:
     """Everything with a date."""
-    items = await call.deps.expiries.all()
-    urgent = [item for item in items if item.severity != "ok"]
-    found = []
-    for item in urgent[:MOST]:
-        expired = item.seconds_left <= 0
-        level = Level.WARNING if item.severity == "warning" else Level.PROBLEM
-        code = "certificate_expired" if expired else "certificate_ends"
-        when = f"{'ended' if expired else 'ends'} {item.not_after:%Y-%m-%d %H:%M} UTC"
-        found.append(finding(f"{item.kind} {item.subject}", level, code, f"{when}: {item.breaks}"))
-    if not found:
-        found.append(fine("dates", f"{len(items)} with a date, none ends soon"))
-    return found
+    items = await deps.expiries.all()
+    found = [ending(item) for item in items if item.severity != "ok"][:MOST]
+    return found or [fine("dates", f"{len(items)} with a date, none ends soon")]
 
 
-async def sources(call: Call) -> list[CheckFinding]:
+def ending(item: Expiring) -> CheckFinding:
+    """Something that has ended, or will soon."""
+    expired = item.seconds_left <= 0
+    level = Level.WARNING if item.severity == "warning" else Level.PROBLEM
+    code = "certificate_expired" if expired else "certificate_ends"
+    when = f"{'ended' if expired else 'ends'} {item.not_after:%Y-%m-%d %H:%M} UTC"
+    return finding(f"{item.kind} {item.subject}", level, code, f"{when}: {item.breaks}")
+
+
+async def sources(deps: Dependencies) -> list[CheckFinding]:
     """How the sources of discovery fare."""
-    parts = call.deps.discovery
+    parts = deps.discovery
     if parts is None:
         return [skipped("sources", "this control plane does not look for nodes")]
     known = {state.name: state for state in await parts.sources.all()}

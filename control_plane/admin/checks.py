@@ -6,6 +6,7 @@ from datetime import datetime
 
 from control_plane.admin import check_own, check_partners
 from control_plane.admin.check_codes import finding
+from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.ledger import note
 from control_plane.admin.listing import every
 from control_plane.admin.operation import API, Call, Keyed, Nothing, Operation, Reply, route
@@ -20,7 +21,7 @@ from control_plane.ports.errors import UnavailableError
 
 CHECK = f"{API}/federation/check"
 CHECK_DEADLINE = 20.0  # seconds
-GROUPS: tuple[tuple[str, Callable[[Call], Awaitable[list[CheckFinding]]]], ...] = (
+GROUPS: tuple[tuple[str, Callable[[Dependencies], Awaitable[list[CheckFinding]]]], ...] = (
     ("database", check_own.database),
     ("gateways", check_own.gateways),
     ("ads", check_own.configuration),
@@ -48,7 +49,7 @@ class Checked:
 
 async def check_everything(call: Call) -> Checked:
     """Look at every part; one that cannot be looked at does not stop the others."""
-    report = report_of([group_of(name, await _looked(call, look)) for name, look in GROUPS])
+    report = report_of([group_of(name, await _looked(call.deps, look)) for name, look in GROUPS])
     return Checked(
         verdict=report.verdict,
         summary=report.summary,
@@ -59,9 +60,11 @@ async def check_everything(call: Call) -> Checked:
     )
 
 
-async def _looked(call: Call, look: Callable[[Call], Awaitable[list[CheckFinding]]]) -> list[CheckFinding]:
+async def _looked(
+    deps: Dependencies, look: Callable[[Dependencies], Awaitable[list[CheckFinding]]]
+) -> list[CheckFinding]:
     try:
-        return await look(call)
+        return await look(deps)
     except UnavailableError as error:
         return [finding("not known", Level.PROBLEM, "database_away", str(error))]
 

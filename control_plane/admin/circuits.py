@@ -22,7 +22,10 @@ _WORST = (CircuitState.OPEN, CircuitState.HALF_OPEN)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayCircuit:
-    """One gateway's circuit to a node, for one resource; ``since`` is null when it never did anything."""
+    """One gateway's circuit to a node, for one resource; ``since`` is null when it never did anything.
+
+    Neither gateway nor resource: an operator opened it, for all of them.
+    """
 
     node: str
     gateway: str
@@ -83,14 +86,23 @@ def _view(node: str, gateway: str, resource: str, circuit: Circuit) -> GatewayCi
     )
 
 
+def _by_hand(steering: Steering) -> GatewayCircuit:
+    reason = f"by hand: {steering.reason}" if steering.reason else "by hand"
+    circuit = Circuit(state=CircuitState.OPEN, reason=reason, since=steering.opened_at)
+    return _view(steering.key, "", "", circuit)
+
+
 @route(Operation("GET", CIRCUITS, Nothing, CircuitList, "Circuits that are open or half open"))
 async def list_circuits(call: Call, _: Nothing) -> Reply:
     """Of all nodes, with what is wrong with the settings."""
-    found = call.deps.fitness.circuits() if call.deps.fitness else ()
-    wrong = call.deps.fitness.lint() if call.deps.fitness else ()
-    items = tuple(_view(*one) for one in found[:MOST])
-    faults = tuple(SettingFault(one.subject.partition(" ")[2], one.detail, one.hint) for one in wrong)
-    return Reply(CircuitList(items=items, total=len(found), settings=faults))
+    fitness = call.deps.fitness
+    if fitness is None:
+        return Reply(CircuitList(items=(), total=0, settings=()))
+    found = [*map(_by_hand, fitness.held_open()), *(_view(*one) for one in fitness.circuits())]
+    faults = tuple(
+        SettingFault(one.subject.partition(" ")[2], one.detail, one.hint) for one in fitness.lint()
+    )
+    return Reply(CircuitList(items=tuple(found[:MOST]), total=len(found), settings=faults))
 
 
 @route(Operation("GET", CIRCUIT, Nothing, NodeCircuit, "The circuits to one node"))

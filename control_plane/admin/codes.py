@@ -76,7 +76,9 @@ REQUEST: dict[str, Code] = {
     ),
     "discovery_off": Code(409, "This control plane does not look for nodes", "see its settings"),
     "still_referenced": Code(409, "Something else still names it", "remove what names it first"),
-    "no_gateway": Code(409, "No gateway is connected", "start one with `proxenia gateway run`"),
+    "no_gateway": Code(
+        409, "No gateway is connected", "start one with `proxenia gateway run` (`proxenia up` does)"
+    ),
     "bad_transition": Code(
         409, "The agreement is not in a state that allows this", "set the state with PUT if you mean it"
     ),

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from control_plane.admin.authorization import Asking, judging
+from control_plane.admin.check_codes import documented
 from control_plane.admin.explain_facts import gathered
 from control_plane.admin.listing import Page, PageQuery, read_page, shaped
 from control_plane.admin.operation import API, Call, Operation, Reply, route
@@ -111,9 +112,9 @@ def _view(resource: Resource, cause: Problem | None, *, outward: bool) -> RouteV
 async def explain(call: Call, asked: Explaining) -> Reply:
     """The first thing, and what would change it."""
     if asked.code:
-        found = meaning(asked.code)
+        found = meaning(asked.code) or documented(asked.code)
         if found is None:
-            raise ApiError("not_found", f"expected a code of a denial or a failure, got {asked.code[:80]}")
+            raise ApiError("not_found", f"expected a code that Proxenia names, got {asked.code[:80]}")
         return Reply(_explained(Explanation(found.subject, (), found)))
     rows = []
     if asked.request:

@@ -1,5 +1,6 @@
 """What is not in the store: gathered from the audit, from deliveries, and from what ends."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from control_plane.admin.operation import Call
@@ -22,7 +23,8 @@ from control_plane.ports.deliveries import GatewayState
 
 LATELY = timedelta(minutes=10)
 _LIMIT = 100  # rows that are looked at for each fact
-_NOT_CERTIFICATES = {DatedKind.CRL, DatedKind.INVITATION}
+_ASKED = 20  # callers whose handshakes failed, of whom it is asked whether they got through since
+_STOPS_NOTHING = {DatedKind.CRL, DatedKind.INVITATION, DatedKind.CONTROL_PLANE}  # of traffic
 
 
 async def gathered(
@@ -48,12 +50,25 @@ async def gathered(
             for row in denied
             if row.reason == "rate_limited"
         ),
-        ended=tuple(_ended(item) for item in await call.deps.expiries.all() if _has_ended(item)),
-        handshakes=tuple(
-            HandshakeFact(row.principal, row.principal_org, row.reason, row.timestamp) for row in handshakes
-        ),
+        ended=_ended(await call.deps.expiries.all()),
+        handshakes=await _shaken(call, handshakes),
         lost=await _lost(call),
         live=live,
+    )
+
+
+async def _shaken(call: Call, rows: list[AuditEvent]) -> tuple[HandshakeFact, ...]:
+    """Handshakes of those who have not got through since: a certificate that was renewed stops nobody."""
+    newest = {row.principal: row.timestamp for row in reversed(rows) if row.principal}
+    through = set()
+    for principal, at in list(newest.items())[:_ASKED]:
+        passed = AuditQuery(principal=principal, decision="allowed", since=at, limit=1)
+        if await call.deps.audit.query(passed):
+            through.add(principal)
+    return tuple(
+        HandshakeFact(row.principal, row.principal_org, row.reason, row.timestamp)
+        for row in rows
+        if row.principal not in through
     )
 
 
@@ -95,9 +110,15 @@ def _open(rows: list[AuditEvent]) -> tuple[CircuitFact, ...]:
     )
 
 
-def _has_ended(item: Expiring) -> bool:
-    return item.seconds_left <= 0 and item.kind not in _NOT_CERTIFICATES
-
-
-def _ended(item: Expiring) -> EndedFact:
-    return EndedFact(item.subject, item.organisation, item.not_after)
+def _ended(items: Iterable[Expiring]) -> tuple[EndedFact, ...]:
+    """Certificates that have ended where none of their kind is left: of anchors one good one is enough."""
+    found: dict[tuple[str, DatedKind], list[Expiring]] = {}
+    for item in items:
+        if item.kind not in _STOPS_NOTHING:
+            found.setdefault((item.organisation, item.kind), []).append(item)
+    return tuple(
+        EndedFact(item.subject, item.organisation, item.not_after)
+        for alike in found.values()
+        if all(item.seconds_left <= 0 for item in alike)
+        for item in alike
+    )

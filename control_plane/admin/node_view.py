@@ -16,7 +16,8 @@ from control_plane.model.health import Finding
 from control_plane.model.identity import TrustDomain
 from control_plane.model.node import Endpoint, NodeStatus
 
-_NOTHING = "nothing_seen"  # what gateways find of a node that nothing was sent to
+NOTHING_SEEN = "nothing_seen"  # what gateways find of a node that nothing was sent to
+NOT_ANNOUNCED = "not_announced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def node_view(spoken: Spoken, deps: Dependencies, *, trust: Trust, states: State
     node, merged = spoken.node, spoken.merged
     problem = deps.overview.admission(spoken.key)
     finding = deps.fitness.finding(spoken.key) if deps.fitness else None
-    status, reason = _status(finding, spoken, states)
+    status, reason = seen_status(finding, spoken, states)
     return NodeView(
         id=node_uuid(spoken.key),
         node_id=node.node_id,
@@ -92,13 +93,13 @@ def node_view(spoken: Spoken, deps: Dependencies, *, trust: Trust, states: State
     )
 
 
-def _status(finding: Finding | None, spoken: Spoken, states: States) -> tuple[NodeStatus, str]:
+def seen_status(finding: Finding | None, spoken: Spoken, states: States) -> tuple[NodeStatus, str]:
     """What gateways find when they reach it, and where they find nothing, whether it is announced."""
-    if finding is not None and finding.reason != _NOTHING:
+    if finding is not None and finding.reason != NOTHING_SEEN:
         return finding.status, finding.reason
     status = status_of(spoken, states)
-    announced = {NodeStatus.ONLINE: "announced", NodeStatus.OFFLINE: "not_announced"}
-    return status, announced.get(status, _NOTHING)
+    announced = {NodeStatus.ONLINE: "announced", NodeStatus.OFFLINE: NOT_ANNOUNCED}
+    return status, announced.get(status, NOTHING_SEEN)
 
 
 async def states_of(deps: Dependencies) -> States:

@@ -160,10 +160,12 @@ _FAMILIES: tuple[tuple[int, str, Mapping[str, str]], ...] = (
     (
         422,
         _CORRECT,
-        {
-            "bad_lifetime": "An invitation cannot be good for so long, or so short",
-            "bad_setting": "A value is out of its limits",
-        },
+        {"bad_lifetime": "An invitation cannot be good for so long, or so short"},
+    ),
+    (
+        422,
+        "correct it where it is given: argument, environment, file or request",
+        {"bad_setting": "A setting cannot be used"},
     ),
 )
 

@@ -15,7 +15,7 @@ from control_plane.model.identity import TrustDomain, shown
 from control_plane.model.problem import InvalidValueError
 from control_plane.model.reconciliation import Difference, Interval, Outcome, Reconciliation
 from control_plane.observe.metrics import Family, Sample
-from control_plane.ports.reconciliation import Running, Stage
+from control_plane.ports.reconciliation import Running, Stage, Standing
 
 RECONCILIATIONS = f"{API}/audit/reconciliations"
 RUNNING = f"{API}/audit/reconciling"
@@ -203,6 +203,7 @@ async def meter(call: Call) -> Sequence[Family]:
     """How it stands with each partner, as metrics."""
     parts, now = call.deps.audits, call.deps.now()
     standings = (await parts.reports.standings())[:MAX_METERED] if parts else []
+    compared = await _compared(call, standings) if parts else {}
     labels = ("organisation",)
     return (
         Family(
@@ -219,15 +220,24 @@ async def meter(call: Call) -> Sequence[Family]:
         ),
         Family(
             "proxenia_audit_compared_seconds",
-            "Seconds since the time up to which the audits were last compared by the schedule.",
+            "Seconds since the time up to which the audits were last compared by the schedule; with a trusted"
+            " partner with whom they never were, since it is trusted.",
             labels,
             tuple(
-                Sample((one.organisation,), (now - one.compared_until).total_seconds())
-                for one in standings
-                if one.compared_until is not None
+                Sample((organisation,), (now - at).total_seconds())
+                for organisation, at in sorted(compared.items())[:MAX_METERED]
             ),
         ),
     )
+
+
+async def _compared(call: Call, standings: Sequence[Standing]) -> Mapping[str, datetime]:
+    """Up to when the audits were compared with each trusted partner whose control plane we know."""
+    views = await call.deps.peering.views.views() if call.deps.peering else []
+    until = {one.organisation: one.compared_until for one in standings}
+    names = {*until, *(view.organisation for view in views)}
+    since = await call.deps.history.trusted_since(names) if call.deps.history else {}
+    return {name: until.get(TrustDomain(name)) or at for name, at in since.items()}
 
 
 ROUTES = (list_reconciliations, list_running, show_reconciliation, reconcile)

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from control_plane.admin.check_own import ending, gateway_states, presence, sources
+from control_plane.admin.check_partners import silent
 from control_plane.admin.dependencies import Dependencies
-from control_plane.admin.gateways import GatewayDeliveries, by_gateway, deliveries_view
-from control_plane.admin.listing import every
+from control_plane.admin.gateways import GatewayDeliveries, deliveries_view
 from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
 from control_plane.model.change import Kind
+from control_plane.model.check import CheckFinding
 from control_plane.model.problem import Problem
 from control_plane.ports.deliveries import GatewayState
 
@@ -17,7 +19,10 @@ MAX_PROBLEMS = 100  # told at once
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """How it is. ``verdict`` is ``ok``, ``starting`` or ``problem``; ``summary`` says why in a line."""
+    """How it is. ``verdict`` is ``ok``, ``starting`` or ``problem``; ``summary`` says why in a line.
+
+    ``warnings`` do not change the verdict: what cannot be seen of others, while our own part works.
+    """
 
     verdict: str
     summary: str
@@ -29,6 +34,7 @@ class Status:
     gateways: tuple[GatewayDeliveries, ...]
     problems: tuple[Problem, ...]
     problems_total: int
+    warnings: tuple[Problem, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,7 @@ def judge(
     problems: Sequence[Problem],
     *,
     waiting: Sequence[str] = (),
+    ended: int = 0,
 ) -> Verdict:
     """Say how things are, the most urgent first."""
     connected = sum(state.connected for state in states)
@@ -54,6 +61,8 @@ def judge(
         faults.append(f"{len(states) - connected} of {len(states)} gateways not connected")
     if refused:
         faults.append(f"{_many(refused, 'resource')} refused by Envoy")
+    if ended:
+        faults.append(f"{_many(ended, 'certificate')} expired")
     if problems:
         faults.append(_many(len(problems), "problem"))
     if waiting:
@@ -76,19 +85,17 @@ def _many(number: int, noun: str) -> str:
 
 
 async def status_of(deps: Dependencies) -> Status:
-    """The whole of it, from memory but for the gateways."""
-    known = by_gateway(await deps.deliveries.all())
-    async for stored in every(deps.objects, Kind.GATEWAY):
-        never = GatewayState(
-            gateway=stored.key, connected=False, deliveries=(), replica="", at=stored.created_at
-        )
-        known.setdefault(stored.key, never)
-    states = [known[gateway] for gateway in sorted(known)]
+    """The whole of it, from memory but for gateways, partners and dates."""
+    states = await gateway_states(deps)
     counts, problems, waiting = deps.counts(), deps.overview.problems, deps.waiting()
     if deps.audits is not None:
         audits = deps.audits
         problems = (*problems, *await audits.reconciling.problems(), *await audits.offering.problems())
-    verdict = judge(counts, states, problems, waiting=waiting)
+    ended = [ending(item) for item in await deps.expiries.all() if item.seconds_left <= 0]
+    verdict = judge(counts, states, problems, waiting=waiting, ended=len(ended))
+    away = [presence(state) for state in states if not state.connected]
+    problems = (*map(_problem, [*away, *ended]), *problems)
+    lost = [one for one in await sources(deps) if one.code == "source_lost"]
     return Status(
         verdict=verdict.word,
         summary=verdict.summary,
@@ -100,7 +107,13 @@ async def status_of(deps: Dependencies) -> Status:
         gateways=tuple(deliveries_view(state) for state in states),
         problems=problems[:MAX_PROBLEMS],
         problems_total=len(problems),
+        warnings=tuple(map(_problem, [*lost, *await silent(deps)]))[:MAX_PROBLEMS],
     )
+
+
+def _problem(found: CheckFinding) -> Problem:
+    """What a check finds, as the status tells it."""
+    return Problem(found.subject, found.code, found.detail, found.hint)
 
 
 @route(Operation("GET", STATUS, Nothing, Status, "How this organisation is"))

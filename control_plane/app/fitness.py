@@ -37,7 +37,7 @@ class FitnessWatch:
             tuning,
             clock=lambda: datetime.now(UTC).timestamp(),
             node_at=federator.node_at,
-            steering=federator.steering,
+            steering=federator.world.steering,
             silent=lambda organisation: organisation in self._silent,
         )
 

@@ -177,7 +177,8 @@ def _fault(status: int, problem: Document) -> Fault:
     ]
     if len(more) > 1:
         detail = f"{len(more)} lines are wrong: " + "; ".join(more)
-    return Fault(f"{detail} ({problem.get('code', status)})", str(problem.get("hint", "")), exit_code=code)
+    name, hint = str(problem.get("code", status)), str(problem.get("hint", ""))
+    return Fault(f"{detail} ({name})", hint, exit_code=code, code=name)
 
 
 def path_of(*parts: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from control_plane.cli.api import path_of
-from control_plane.cli.faults import Exit
+from control_plane.cli.faults import Exit, Fault
 from control_plane.cli.live import living
 from control_plane.cli.options import Place, output_option, pass_place, show
 from control_plane.cli.text import clean, coloured, table
@@ -106,14 +106,24 @@ def explain(
 ) -> None:
     """Why SUBJECT does not work: the first thing that stops it, and what would change that.
 
-    SUBJECT is a resource (name@organisation), or the id of a request. Ends with 1 when something stops it.
+    SUBJECT is a resource (name@organisation), or the id of a request. Ends with 1 when something stops it;
+    what a code means is only shown.
     """
     body = _question(subject or "", given)
     if ask:
         body["live"] = living(place.state_dir, body.get("route", ""))
-    document = place.api().send("POST", path_of("federation", "routes", "explain"), body)
+    document = _explained(place, body)
     show(document, output, lambda: _way(document))
-    context.exit(Exit.FINE if document["works"] else Exit.PROBLEM)
+    context.exit(Exit.FINE if document["works"] or "code" in body else Exit.PROBLEM)
+
+
+def _explained(place: Place, body: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return place.api().send("POST", path_of("federation", "routes", "explain"), body)
+    except Fault as fault:
+        if "code" in body and fault.code == "not_found":
+            raise click.BadParameter(fault.message, param_hint="--code") from fault
+        raise
 
 
 def _question(subject: str, given: dict[str, Any]) -> dict[str, Any]:

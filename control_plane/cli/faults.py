@@ -21,11 +21,14 @@ class Exit(IntEnum):
 
 
 class Fault(click.ClickException):
-    """Ends the command. ``hint`` is the next step."""
+    """Ends the command. ``hint`` is the next step, ``code`` the API's."""
 
-    def __init__(self, message: str, hint: str = "", *, exit_code: Exit = Exit.PROBLEM) -> None:
+    def __init__(
+        self, message: str, hint: str = "", *, exit_code: Exit = Exit.PROBLEM, code: str = ""
+    ) -> None:
         super().__init__(message)
         self.hint = hint
+        self.code = code
         self.exit_code = exit_code  # type: ignore[misc]  # click declares it for classes, and reads it of instances
 
     def show(self, file: IO[Any] | None = None) -> None:

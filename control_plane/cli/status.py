@@ -69,6 +69,7 @@ def _text(document: dict[str, Any]) -> str:
     more = document["problems_total"] - len(document["problems"])
     if more > 0:
         wrong.append(f"and {more} more problems")
+    wrong += [f"warning: {_problem(warning)}" for warning in document["warnings"]]
     return "\n".join([*parts, *([""] if wrong else []), *wrong])
 
 

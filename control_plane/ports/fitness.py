@@ -6,6 +6,7 @@ from typing import Protocol
 from control_plane.model.circuit import Circuit
 from control_plane.model.health import Finding, Sight
 from control_plane.model.problem import Problem
+from control_plane.model.steering import Steering
 
 
 class Fitness(Protocol):
@@ -16,6 +17,9 @@ class Fitness(Protocol):
 
     def circuits(self) -> tuple[tuple[str, str, str, Circuit], ...]:
         """Every circuit that is not closed, as node, gateway, resource and circuit, in this order."""
+
+    def held_open(self) -> tuple[Steering, ...]:
+        """What operators opened by hand, and did not reset; in the order of the nodes' keys."""
 
     def finding(self, node_key: str) -> Finding:
         """Whether this node can be reached, and why we think so."""

@@ -13,7 +13,6 @@ from control_plane.model.change import Change, Kind
 from control_plane.model.federation import Export, Unit, UnitKind
 from control_plane.model.identity import SpiffeId, TrustDomain
 from control_plane.model.problem import Problem
-from control_plane.model.steering import Steering
 from control_plane.model.tuning import Tuning
 from control_plane.model.xds import ENDPOINTS, LOCAL_CLUSTER, ROUTES, SECRET, XdsResource
 from control_plane.pki.in_force import in_force
@@ -75,10 +74,6 @@ class Federator:
     def admission(self, node_key: str) -> Problem | None:
         """Why this node gets no traffic, or None when it is admitted."""
         return self._world.admission(node_key)
-
-    def steering(self, node_key: str) -> Steering | None:
-        """What an operator decided about this node, if anything."""
-        return self._world.steering.get(node_key)
 
     def node_at(self, address: str, resource: str) -> str | None:
         """The node at ``host:port`` that may serve ``resource`` (a partner's, or a group of ours)."""

@@ -33,7 +33,7 @@ class Observations:
         *,
         clock: Callable[[], float],
         node_at: NodeAt,
-        steering: Callable[[str], Steering | None],
+        steering: Mapping[str, Steering],
         silent: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._tuning = tuning
@@ -59,7 +59,7 @@ class Observations:
 
     def sights(self, node_key: str) -> Mapping[str, Sight]:
         """What each gateway saw of this node, with its circuits as they are now."""
-        steering, now = self._steering(node_key), self._clock()
+        steering, now = self._steering.get(node_key), self._clock()
         seen = self._nodes.get(node_key, {})
         return {gateway: self._now(sight, steering, now) for gateway, sight in sorted(seen.items())}
 
@@ -73,9 +73,13 @@ class Observations:
                         found.append((node, gateway, resource, circuit))
         return tuple(found)
 
+    def held_open(self) -> tuple[Steering, ...]:
+        """What operators opened by hand."""
+        return tuple(one for _, one in sorted(self._steering.items()) if one.circuit_open)
+
     def finding(self, node_key: str) -> Finding:
         """Whether this node can be reached, and why we think so."""
-        steering = self._steering(node_key)
+        steering = self._steering.get(node_key)
         facts = Facts(
             sights=self.sights(node_key),
             held_open=steering is not None and steering.circuit_open,

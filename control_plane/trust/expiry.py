@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from control_plane.model.bundle import Bundle
 from control_plane.model.expiry import Dated, DatedKind, Expiring, Urgency
@@ -46,8 +47,13 @@ def urgency(item: Dated, now: datetime) -> Urgency:
     return Urgency.WARNING if left <= min(WARN, life * WARN_SHARE) else Urgency.OK
 
 
-def of_bundle(bundle: Bundle) -> Iterator[Dated]:
+@lru_cache(maxsize=1024)  # whoever asks how we are asks again and again
+def of_bundle(bundle: Bundle) -> tuple[Dated, ...]:
     """A partner's anchors and lists; a list without a next update does not end."""
+    return tuple(_of_bundle(bundle))
+
+
+def _of_bundle(bundle: Bundle) -> Iterator[Dated]:
     for anchor in bundle.anchors:
         yield dated(load_certificate(anchor), DatedKind.PARTNER_ANCHOR, bundle.organisation)
     for number, text in enumerate(bundle.crls, start=1):

@@ -123,6 +123,8 @@ async def test_the_true_cause_of_each_staged_failure_is_named() -> None:
 
             await novgorod.post(f"{node}/circuit/open", {"reason": "smoke"})
             found["circuit open, by hand"] = await until("circuit_open", novgorod, ROUTE)
+            (listed,) = (await typed(novgorod, "circuit", "list"))["items"]
+            assert (listed["node"], listed["reason"]) == ("luebeck-1@luebeck.example", "by hand: smoke")
             await novgorod.post(f"{node}/circuit/reset", {"reason": "gone"})
             await until("", novgorod, ROUTE, "--live")
 

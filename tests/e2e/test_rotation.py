@@ -1,24 +1,38 @@
-"""Certificates and anchors change under continuous load, new connections included, and no request fails."""
+"""Certificates and anchors change under continuous load, new connections included, and no request fails.
+
+Of those that do not change any more, every command says which, and what they stop.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import pytest
 import pytest_asyncio
 
 from control_plane.app.demo.organisation import Organisation, eventually
+from control_plane.app.up import GATEWAY
+from control_plane.cli.output import FORMATS
 from tests.e2e.conftest import room
-from tests.e2e.pair import Pair, change_anchors, pair
+from tests.e2e.pair import RESOURCE, Pair, change_anchors, pair
+from tests.e2e.test_explain import CALLER, ROUTE, call, cause, until
+from tests.unit.pki.minting import DAY, NOW, authority, chain_pem, mint
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
 SETTINGS = {"PROXENIA_LEAF_RENEW_SECONDS": "1", "PROXENIA_CONNECTION_SECONDS": "1"}
+HOST = f"{RESOURCE}.luebeck.example"
+SHORT = {"PROXENIA_LEAF_HOURS": str(8 / 3600)}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def partners() -> AsyncIterator[Pair]:
     with room() as directory:
-        async with pair(directory, SETTINGS) as running:
+        async with pair(directory, SETTINGS, only_novgorod=SHORT) as running:
             yield running
 
 
@@ -71,6 +85,91 @@ async def test_everything_that_ends_is_listed_and_measured(partners: Pair) -> No
     kinds = {item["kind"] for item in listed["items"]}
     assert {"leaf", "intermediate", "root", "partner_anchor"} <= kinds
     assert listed["verdict"] == "ok"
+
+
+@contextmanager
+def hanging(organisation: Organisation) -> Iterator[None]:
+    """Its gateway's agent hangs, so that nothing is renewed; Envoy goes on with what it has."""
+    agent = int((organisation.state_dir / "run" / f"{GATEWAY}.pid").read_text().split()[0])
+    os.kill(agent, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(agent, signal.SIGCONT)
+
+
+async def said(organisation: Organisation, *words: str) -> tuple[int, str]:
+    """How a command of the operator ends, and what it says."""
+    program = (sys.executable, "-m", "control_plane", "--state-dir", str(organisation.state_dir))
+    process = await asyncio.create_subprocess_exec(*program, *words, stdout=asyncio.subprocess.PIPE)
+    out, _ = await asyncio.wait_for(process.communicate(), 30)
+    return process.returncode or 0, out.decode()
+
+
+async def test_a_gateway_whose_certificate_has_ended_is_named_by_every_command_and_by_both_sides(
+    partners: Pair,
+) -> None:
+    luebeck, novgorod = partners.organisations
+
+    async def ended() -> bool:
+        return bool((await novgorod.get("/federation/expiry"))["verdict"] == "expired")
+
+    with hanging(novgorod):
+        await eventually("the certificate to end", ended, within=20)
+        await eventually("requests to fail", lambda: failing(partners), within=20)
+        asked = [("check", "-o", form) for form in FORMATS]
+        asked += [("status",), ("cert", "list"), ("explain", ROUTE)]
+        theirs, *ours = await asyncio.gather(
+            until("certificate_expired", luebeck, ROUTE, "--as", CALLER),
+            *(said(novgorod, *words) for words in asked),
+        )
+
+    assert theirs == "certificate_expired"
+    assert [code for code, _ in ours] == [1] * len(asked)
+    checks, (status, certificates, why) = ours[: len(FORMATS)], [text for _, text in ours[len(FORMATS) :]]
+    assert all("certificate_expired" in text for _, text in checks)
+    assert "certificates: leaf gateway novgorod-1: certificate_expired" in checks[0][1].splitlines()[0]
+    assert "leaf gateway novgorod-1" in status
+    assert certificates.startswith("expired: gateway novgorod-1 has ended")
+    assert why.startswith("certificate_expired: ")
+    assert re.search(r"^trust +stopped ", why, re.MULTILINE)
+    await eventually("requests to pass", lambda: passes(partners), within=20)
+    assert "certificate_expired" not in (await said(novgorod, "check"))[1]
+
+
+async def test_an_anchor_that_ends_is_named_and_stops_what_has_no_other(partners: Pair) -> None:
+    luebeck, novgorod = partners.organisations
+    ended, ending = (
+        chain_pem(mint(authority(f"{days} root", "spiffe://novgorod.example", end=NOW + days * DAY)))
+        for days in (-1, 3)
+    )
+    good = "".join(await anchors(novgorod))
+    terms, agreement = {"state": "trusted"}, "/federation/agreements/novgorod.example"
+
+    await luebeck.put(agreement, terms | {"bundle": good + ended + ending})
+    (code, names), (_, listed) = await asyncio.gather(
+        said(luebeck, "check", "-o", "name"), said(luebeck, "cert", "list")
+    )
+    beside = await cause(luebeck, ROUTE, "--as", CALLER), await passes(partners)
+    await luebeck.put(agreement, terms | {"bundle": ended})
+    alone = await cause(luebeck, ROUTE, "--as", CALLER)
+    await eventually("requests to fail", lambda: failing(partners), within=20)
+    await luebeck.put(agreement, terms | {"bundle": good})
+    await eventually("requests to pass", lambda: passes(partners), within=20)
+
+    assert code == 1
+    assert {"certificates/certificate_expired", "certificates/certificate_ends"} <= set(names.split())
+    assert "novgorod.example" in listed.splitlines()[0]
+    assert beside == ("", True)
+    assert alone == "certificate_expired"
+
+
+async def passes(running: Pair) -> bool:
+    return (await call(running, HOST))[0] == 200
+
+
+async def failing(running: Pair) -> bool:
+    return (await call(running, HOST))[0] == 503
 
 
 async def anchors(organisation: Organisation) -> list[str]:

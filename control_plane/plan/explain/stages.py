@@ -70,7 +70,8 @@ def _expired(subject: str, detail: str) -> Problem:
         subject,
         "certificate_expired",
         f"the certificate of {subject}: {detail}",
-        "its gateway has to renew it; look at its clock, and whether it reaches its control plane",
+        "renew it where it comes from; a gateway does it by itself: look at its clock, and whether it reaches"
+        " its control plane",
     )
 
 

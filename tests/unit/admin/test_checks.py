@@ -14,6 +14,7 @@ from control_plane.model.expiry import DatedKind, Expiring
 from control_plane.model.identity import ObjectId, SpiffeId
 from control_plane.model.node import Endpoint, Node
 from control_plane.model.peering import (
+    NOT_FOLLOWED,
     BundleProfile,
     BundleSource,
     BundleState,
@@ -27,6 +28,7 @@ from control_plane.model.xds import CLUSTER
 from control_plane.ports.deliveries import GatewayState
 from control_plane.ports.objects import Write
 from tests.fakes.discovery import NOTHING
+from tests.fakes.values import held
 from tests.unit.admin.world import PARTNER, World, running
 
 CHECK = "/api/v1/federation/check"
@@ -228,6 +230,25 @@ async def _circuit(world: World) -> None:
     world.fitness.open[KEY] = Circuit(state=CircuitState.OPEN)
 
 
+async def _partner_dead(world: World) -> None:
+    partner(world, replace(WELL, stale=True))
+    world.fitness.unseen[KEY] = "heartbeat_lost"
+
+
+async def _not_announced(world: World) -> None:
+    await sighted(world, offline=True)
+
+
+async def _nobody_sees(world: World) -> None:
+    await sighted(world)
+    await world.sources.lost("consul", SourceKind.CONSUL, "connection refused")
+
+
+async def sighted(world: World, *, offline: bool = False) -> None:
+    found = replace(held("lb-2", source="consul"), missing=NOW if offline else None, offline=offline)
+    await world.objects.write([Write(Kind.SIGHTING, found.key, found)], actor="consul")
+
+
 async def _remark(world: World) -> None:
     partner(world, replace(WELL, remarks=(Remark("node_offline", "bergen-1 does not answer us"),)))
 
@@ -258,6 +279,9 @@ STAGED: list[tuple[str, str, Callable[[World], Awaitable[None]]]] = [
     ("bundle_fails", "partners", _not_fetched),
     ("node_offline", "partners", _circuit),
     ("node_offline", "partners", _remark),
+    ("node_unseen", "partners", _partner_dead),
+    ("node_unseen", "partners", _not_announced),
+    ("node_unseen", "partners", _nobody_sees),
 ]
 
 
@@ -276,6 +300,25 @@ async def test_the_cause_of_a_staged_failure_is_named(
     where, _, hint = found[code].partition(": ")
     assert where == group or code == "database_away"
     assert hint
+
+
+async def test_a_node_that_nobody_calls_is_told_and_is_no_trouble(world: World) -> None:
+    await working(world)
+
+    document = (await world.call("GET", CHECK)).document
+
+    assert "1 nodes, none with trouble; of 1 nothing was seen lately" in str(document["groups"])
+    assert document["verdict"] == "ok"
+
+
+async def test_a_bundle_that_could_not_be_fetched_yet_is_no_failure(world: World) -> None:
+    await working(world)
+    partner(world, WELL, BundleState(source=SOURCE, code=NOT_FOLLOWED, detail="there is no agreement"))
+
+    document = (await world.call("GET", CHECK)).document
+
+    assert document["verdict"] == "ok"
+    assert "not fetched yet" in str(document["groups"])
 
 
 async def test_nothing_at_all_is_a_problem_with_a_next_step(world: World) -> None:

@@ -1,9 +1,13 @@
 """Circuits as operators see them: by node, as a list, and as metrics."""
 
+from dataclasses import replace
+
 from control_plane.model.circuit import Circuit, CircuitState
+from control_plane.model.identity import ObjectId
+from control_plane.model.steering import Steering
 from tests.unit.admin.test_federation import API
 from tests.unit.admin.test_revocations import add_node
-from tests.unit.admin.world import World
+from tests.unit.admin.world import PARTNER, World
 
 OPEN = Circuit(state=CircuitState.OPEN, reason="consecutive_5xx", since=1_000, until=1_030, openings=1)
 
@@ -31,6 +35,22 @@ async def test_opened_by_hand_it_is_open_whatever_gateways_say(world: World) -> 
     assert shown["until"] is None
     assert shown["since"]
     assert shown["by"]
+
+
+async def test_what_was_opened_by_hand_is_in_the_list_before_what_gateways_opened(world: World) -> None:
+    held = Steering(ObjectId("lb-2"), PARTNER, circuit_open=True, opened_at=1_000, reason="they asked")
+    world.fitness.held = (held, replace(held, node_id=ObjectId("lb-3"), reason=""))
+    world.fitness.open["lb-1@luebeck.example"] = OPEN
+
+    listed = (await world.call("GET", f"{API}/circuits")).document
+
+    assert listed["total"] == 3
+    assert [(one["node"], one["gateway"], one["state"], one["reason"]) for one in listed["items"]] == [
+        ("lb-2@luebeck.example", "", "open", "by hand: they asked"),
+        ("lb-3@luebeck.example", "", "open", "by hand"),
+        ("lb-1@luebeck.example", "gw-1", "open", "consecutive_5xx"),
+    ]
+    assert listed["items"][0]["since"] == "1970-01-01T00:16:40Z"
 
 
 async def test_a_node_without_news_has_a_closed_circuit(world: World) -> None:

@@ -1,16 +1,21 @@
 """Authorising without sending, explaining, and approvals, through the API."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from control_plane.model.agreement import Agreement, AgreementState
 from control_plane.model.audit import EventType
 from control_plane.model.bundle import Bundle
 from control_plane.model.change import Change, Kind
+from control_plane.model.expiry import DatedKind, Expiring
 from control_plane.model.tuning import Tuning
 from control_plane.ports.objects import Mode, Write
 from control_plane.reconcile.federator import Federator
 from control_plane.reconcile.judge import Judge
 from tests.fakes.values import audit_event
+from tests.unit.admin.test_checks import ending
 from tests.unit.admin.world import OWN, PARTNER, World, grant, node, own_resource, resource
 
 API = "/api/v1/federation"
@@ -91,6 +96,44 @@ async def test_a_route_is_explained_to_the_first_thing_that_stops_it(core: World
     assert answer.document["works"] is False
     assert answer.document["code"] == "no_gateway"
     assert [step["finding"] for step in answer.document["steps"]][-1] == "stopped"
+
+
+async def test_an_anchor_that_has_ended_stops_nothing_while_another_is_good(core: World) -> None:
+    def anchor(left: int) -> Expiring:
+        item = ending(left, "expired" if left < 0 else "ok")
+        return replace(item, kind=DatedKind.PARTNER_ANCHOR, organisation=PARTNER)
+
+    core.expiries.items = (anchor(-5), anchor(500))
+    one = await core.call("POST", f"{API}/routes/explain", {"route": f"orders@{PARTNER}"})
+    core.expiries.items = (anchor(-5), anchor(-6))
+    both = await core.call("POST", f"{API}/routes/explain", {"route": f"orders@{PARTNER}"})
+
+    assert one.document["code"] != "certificate_expired"
+    assert both.document["code"] == "certificate_expired"
+    assert both.document["steps"][-1]["stage"] == "trust"
+
+
+async def test_a_caller_who_got_through_since_is_not_stopped_by_an_old_certificate(core: World) -> None:
+    now = datetime.now(UTC)
+    shake = audit_event(
+        1,
+        timestamp=now - timedelta(minutes=2),
+        event_type=EventType.HANDSHAKE_FAILED,
+        principal=LB_1,
+        principal_org=PARTNER,
+        decision="denied",
+        reason="certificate has expired",
+    )
+    await core.audit.append([shake])
+    asked = {"route": STOCKFISH, "caller": asking()}
+    failing = await core.call("POST", f"{API}/routes/explain", asked)
+    await core.audit.append(
+        [audit_event(2, timestamp=now - timedelta(minutes=1), principal=LB_1, decision="allowed")]
+    )
+    renewed = await core.call("POST", f"{API}/routes/explain", asked)
+
+    assert failing.document["code"] == "certificate_expired"
+    assert renewed.document["code"] == "no_gateway"
 
 
 async def test_a_request_is_explained_by_its_rows(core: World) -> None:

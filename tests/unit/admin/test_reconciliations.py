@@ -1,13 +1,18 @@
 """Comparing the audit with partners: on demand, as reports, in the status and among the metrics."""
 
-from datetime import UTC, datetime
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from control_plane.admin.tokens import Role
+from control_plane.model.agreement import Agreement, AgreementState
+from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import Problem
 from control_plane.model.reconciliation import Difference, Outcome
-from tests.unit.admin.world import PARTNER, World
+from tests.unit.admin.test_checks import WELL, trust
+from tests.unit.admin.world import PARTNER, World, running
 
 PATH = "/api/v1/audit/reconciliations"
 WHEN = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -108,3 +113,28 @@ async def test_what_differs_is_a_problem_of_the_status_and_a_metric(world: World
     assert [one["code"] for one in status.document["problems"]] == ["audits_differ"]
     assert f'proxenia_audit_differences_open{{organisation="{PARTNER}"}} 1.0' in metrics
     assert f'proxenia_audit_agrees{{organisation="{PARTNER}"}} 0.0' in metrics
+
+
+async def test_a_trusted_partner_that_was_never_compared_ages_from_its_activation() -> None:
+    async with running(partners=True) as world:
+        world.views.known = [WELL, replace(WELL, organisation=TrustDomain("visby.example"))]
+        await trust(world, Agreement(PARTNER, AgreementState.TRUSTED))
+        await trust(world, Agreement(TrustDomain("visby.example"), AgreementState.REVOKED))
+        world.objects.past = [(*one[:3], one[3] - timedelta(hours=4)) for one in world.objects.past]
+
+        never = await ages(world)
+        await world.call("POST", PATH, {"organisation": PARTNER})
+        world.reconciling.reports.reports[-1] = replace(
+            world.reconciling.reports.reports[-1], actor="schedule"
+        )
+        compared = await ages(world)
+
+    assert never.keys() == compared.keys() == {PARTNER}
+    assert 4 * 3600 <= never[PARTNER] < 4 * 3600 + 60
+    assert compared[PARTNER] < 120
+
+
+async def ages(world: World) -> dict[str, float]:
+    text = (await world.call("GET", "/metrics")).document
+    found = re.findall(r'^proxenia_audit_compared_seconds\{organisation="(.+)"\} (.+)$', text, re.MULTILINE)
+    return {name: float(value) for name, value in found}

@@ -1,19 +1,23 @@
 """Status, health, gateways and the audit through the API."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from control_plane.admin.status import judge
+from control_plane.model.agreement import Agreement, AgreementState
 from control_plane.model.audit import AuditEvent, EventType
 from control_plane.model.change import Kind
 from control_plane.model.delivery import Delivery, Refusal
 from control_plane.model.gateway import Gateway
-from control_plane.model.identity import ObjectId, SpiffeId
+from control_plane.model.identity import ObjectId, SpiffeId, TrustDomain
 from control_plane.model.node import Endpoint
 from control_plane.model.problem import Problem
+from control_plane.model.sighting import SourceKind
 from control_plane.model.xds import CLUSTER
 from control_plane.ports.deliveries import GatewayState
 from control_plane.ports.objects import Write
-from tests.unit.admin.world import OWN, World
+from tests.unit.admin.test_checks import WELL, ending, trust
+from tests.unit.admin.world import OWN, PARTNER, World, running
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 GATEWAY = Gateway(
@@ -82,6 +86,34 @@ async def test_the_status_tells_of_every_gateway_also_of_those_that_never_connec
     assert after.document["counts"]["node"] == 2
     delivery = after.document["gateways"][0]["deliveries"][0]
     assert (delivery["type"], delivery["wanted"], delivery["acknowledged"]) == ("clusters", 5, 3)
+
+
+async def test_the_status_names_what_is_away_or_has_expired_by_its_code(world: World) -> None:
+    await world.deliveries.save([state(connected=False)])
+    world.expiries.items = (ending(-5, "expired"), ending(500, "critical"))
+
+    status = (await world.call("GET", "/api/v1/status")).document
+
+    assert status["summary"] == "1 of 1 gateways not connected; 1 certificate expired"
+    assert [one["code"] for one in status["problems"]] == ["gateway_disconnected", "certificate_expired"]
+    assert all(one["hint"] for one in status["problems"])
+
+
+async def test_what_cannot_be_seen_of_others_is_a_warning_and_no_problem() -> None:
+    async with running(partners=True) as world:
+        await world.deliveries.save([state()])
+        heard = replace(WELL, stale=True)
+        never = replace(WELL, stale=True, organisation=TrustDomain("visby.example"), heard_at=None)
+        world.views.known = [heard, never]
+        before = (await world.call("GET", "/api/v1/status")).document
+        await trust(world, Agreement(PARTNER, AgreementState.TRUSTED))
+        await world.sources.lost("consul", SourceKind.CONSUL, "connection refused")
+
+        status = (await world.call("GET", "/api/v1/status")).document
+
+    assert before["warnings"] == []
+    assert status["verdict"] == "ok"
+    assert [one["code"] for one in status["warnings"]] == ["source_lost", "partner_silent"]
 
 
 async def test_the_status_tells_a_hundred_problems_and_how_many_there_are(world: World) -> None:

@@ -7,8 +7,8 @@ import asyncio
 import itertools
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +223,50 @@ def test_an_option_that_does_not_exist_ends_with_2(desk: Desk, name: str) -> Non
     words = CASES[name].typed(0, str(desk.directory))[-1]
 
     assert desk.terminal.run(*words, "--no-such-option").exit_code == 2
+
+
+@contextmanager
+def refused(desk: Desk) -> Iterator[None]:
+    """An Envoy refused a cluster meanwhile."""
+    streams, good = desk.terminal.world.streams, desk.terminal.world.streams.of["gw-1"]
+    streams.of["gw-1"] = (*good, Difference(CLUSTER, "to/b", "v2", Progress.REFUSED, "no such filter"))
+    connect(desk.terminal.world, refused=(REFUSAL,))
+    try:
+        yield
+    finally:
+        streams.of["gw-1"] = good
+        connect(desk.terminal.world)
+
+
+@contextmanager
+def expired(desk: Desk) -> Iterator[None]:
+    """The certificate of a gateway has ended meanwhile."""
+    desk.terminal.world.expiries.items = (ending(-5, "expired"),)
+    try:
+        yield
+    finally:
+        desk.terminal.world.expiries.items = ()
+
+
+BROKEN: dict[str, tuple[Callable[[Desk], AbstractContextManager[None]], str, set[str]]] = {
+    "nack": (refused, "no such ", {"status", "check", "diff"}),
+    "expired certificate": (expired, "expired", {"status", "check", "cert list"}),
+}
+
+
+@pytest.mark.parametrize("state", BROKEN)
+@pytest.mark.parametrize("name", ASKING)
+def test_what_gateways_cannot_do_changes_the_exit_code_of_those_who_tell_of_it(
+    desk: Desk, name: str, state: str
+) -> None:
+    breaking, says, telling = BROKEN[state]
+    forms = ("table", "json", "yaml") if name in telling else ("json",)
+    with breaking(desk):
+        results = [desk.type(CASES[name], "-o", form) for form in forms]
+
+    code = 1 if name in telling else CASES[name].code
+    assert [result.exit_code for result in results] == [code] * len(forms), results[0].output
+    assert name not in telling or all(says in result.stdout for result in results)
 
 
 @pytest.mark.parametrize("words", ["status", "check", "check --short"])

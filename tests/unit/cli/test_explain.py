@@ -1,5 +1,7 @@
 """Asking why, and what would be allowed, from the command line."""
 
+import pytest
+
 from tests.unit.admin.world import OWN, PARTNER
 from tests.unit.cli.conftest import Terminal
 
@@ -22,9 +24,22 @@ def test_a_code_a_node_and_a_request_are_told_apart(terminal: Terminal) -> None:
     both = terminal.run("explain", "a@b", "--code", "x")
 
     assert "method, path or tool" in code.stdout
+    assert (code.exit_code, node.exit_code, request.exit_code) == (0, 1, 1)
     assert "node_unknown" in node.stdout
     assert "unknown_request" in request.stdout
     assert both.exit_code == 2
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_every_kind_of_code_is_shown_and_an_unknown_one_is_bad_usage(terminal: Terminal, output: str) -> None:
+    shown = [terminal.run("explain", "--code", code, "-o", output) for code in ("nack", "changed_meanwhile")]
+    unknown = terminal.run("explain", "--code", "nothing_like_it", "-o", output)
+
+    assert [result.exit_code for result in shown] == [0, 0]
+    assert "Envoy refused a part of its configuration" in shown[0].stdout
+    assert "Somebody else changed it" in shown[1].stdout
+    assert (unknown.exit_code, unknown.stdout) == (2, "")
+    assert "nothing_like_it" in unknown.stderr
 
 
 def test_asking_the_running_gateway_needs_one_on_this_machine(terminal: Terminal) -> None:

@@ -29,7 +29,7 @@ class Watch:
             Tuning(circuit_open=30),
             clock=lambda: self.now,
             node_at=lambda address, _: NODE if address == ADDRESS else None,
-            steering=self.steering.get,
+            steering=self.steering,
         )
 
     def tell(
@@ -97,6 +97,17 @@ def test_a_reset_closes_it_and_later_failures_open_it_again() -> None:
 
     assert closed == [CircuitState.CLOSED]
     assert watch.states() == [CircuitState.OPEN]
+
+
+def test_what_an_operator_opened_is_held_open_until_it_is_reset() -> None:
+    watch = Watch()
+    watch.steering[NODE] = Steering("lb-1", LUEBECK, circuit_open=True)  # type: ignore[arg-type] # a plain name
+    watch.steering["lb-0@x"] = Steering("lb-0", LUEBECK, draining=True)  # type: ignore[arg-type] # a plain name
+    held = watch.seen.held_open()
+    watch.steering.clear()
+
+    assert [one.key for one in held] == [NODE]
+    assert watch.seen.held_open() == ()
 
 
 def test_addresses_that_nobody_has_and_requests_of_partners_say_nothing() -> None:
