@@ -114,7 +114,7 @@ async def explain(call: Call, asked: Explaining) -> Reply:
     if asked.code:
         found = meaning(asked.code) or documented(asked.code)
         if found is None:
-            raise ApiError("not_found", f"expected a code that Proxenia names, got {asked.code[:80]}")
+            raise ApiError("not_found", f"expected a code of a denial or a failure, got {asked.code[:80]}")
         return Reply(_explained(Explanation(found.subject, (), found)))
     rows = []
     if asked.request:
