@@ -1,6 +1,5 @@
 """The board: what all gateways should have, changed in whole steps, looked at through a view per gateway."""
 
-import asyncio
 from collections.abc import Callable, Iterable
 from itertools import count
 
@@ -26,7 +25,7 @@ class Board:
         self.acks: dict[bytes, tuple[str, str]] = {}
         self.revision = 1  # 0 is before everything
         self.withdrew = 0
-        self.ready = asyncio.Event()
+        self.ready = False
         serials = count(1)
         self._frames = {row.type_url: Frames(row.type_url, serials, self.acks) for row in PUSH}
         self._tables: dict[tuple[str, str], Table] = {}
@@ -34,7 +33,8 @@ class Board:
 
     def open(self) -> None:
         """Begin to answer: everything that gateways should have has been published."""
-        self.ready.set()
+        self.ready = True
+        self._wake({""})
 
     def publish(self, publication: Publication) -> None:
         """Take one step; raises ValueError, having changed nothing, when a resource cannot be shown."""

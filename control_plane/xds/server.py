@@ -146,7 +146,7 @@ class Server:
                 return None
             first = parse(data)
             # Neither who may come nor what the gateway has is held against an unread world.
-            await place.board.ready.wait()
+            await _opened(place.board)
             gateway = self._rules.admission.gateway(caller, first.node.id)
         except ForbiddenError as error:
             await self._rules.refused(context.peer(), str(error))
@@ -166,6 +166,17 @@ class Server:
                 stream.end(
                     StreamEnd(grpc.StatusCode.DEADLINE_EXCEEDED, "the gateway does not read its stream")
                 )
+
+
+async def _opened(board: Board) -> None:
+    opened = asyncio.Event()
+    board.watch("", opened.set)
+    try:
+        while not board.ready:
+            await opened.wait()
+            opened.clear()
+    finally:
+        board.unwatch("", opened.set)
 
 
 class _Routes(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
