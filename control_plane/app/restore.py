@@ -83,8 +83,8 @@ async def restore(
     with hold_lock(settings):
         async with _server(settings, progress):
             owner = owner_of(settings)
-            await expect_empty(owner)
-            await migrate(database_of(settings), owner=owner)
+            await expect_empty(owner, newest=about.revision)
+            await migrate(owner, to=about.revision)
             done = await _load(settings, file, passphrase, about, progress)
             remember(settings)
             await _record(settings, about, progress)
@@ -110,10 +110,19 @@ async def _load(
                     rows += await loader.copy(name, entry.facts["columns"], entry.chunks)
                     progress(f"{name}: {rows:,} rows so far")
             await loader.finish(tuple(tables))
+        await _bring_up_to_date(settings, progress)
     except BaseException:
         placing.take_back()
         raise
     return Restored(about.organisation, about.taken_at, about.version, rows, files)
+
+
+async def _bring_up_to_date(settings: Settings, progress: Progress) -> None:
+    """From the schema of the backup to ours, with the rights of the application."""
+    try:
+        await migrate(database_of(settings), owner=owner_of(settings))
+    except UnavailableError as error:
+        progress(f"everything is back, and its schema is brought up to date at the first start: {error}")
 
 
 @asynccontextmanager
@@ -159,11 +168,11 @@ def _about(entry: Reading) -> About:
     facts: dict[str, Any] = entry.facts
     if entry.name != ABOUT:
         raise InvalidValueError("damaged_backup", "expected what the backup is of, got something else")
-    if facts["revision"] != revisions()[-1]:
+    if facts["revision"] not in revisions():
         raise InvalidValueError(
             "other_schema",
-            f"expected a backup with schema {revisions()[-1]}, got one with {facts['revision']} of Proxenia"
-            f" {facts['version']}: restore it with that version, then upgrade",
+            f"expected a backup with schema {revisions()[-1]} or older, got one with {facts['revision']}"
+            f" of Proxenia {facts['version']}: restore it with that version, or a newer one",
         )
     return About(
         facts["organisation"], facts["version"], facts["revision"], facts["taken_at"], tuple(facts["parts"])

@@ -103,13 +103,17 @@ class Loader:
         await self.connection.execute(_EPOCH)
 
 
-async def expect_empty(dsn: str) -> None:
-    """Raise InvalidValueError ``not_empty`` when there is anything in the database but an unused schema."""
+async def expect_empty(dsn: str, *, newest: str) -> None:
+    """Raise InvalidValueError ``not_empty`` when there is anything in the database but an unused schema.
+
+    That may be as new as ``newest``: there is no way back to an older one.
+    """
     with mapped():
         connection = await _connect(dsn)
         try:
             if await connection.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL"):
-                if await connection.fetchval("SELECT version_num FROM alembic_version") in revisions():
+                stored = await connection.fetchval("SELECT version_num FROM alembic_version")
+                if stored in revisions() and stored <= newest:
                     found = "objects or records" if await connection.fetchval(_USED) else ""
                 else:
                     found = "the schema of another version"

@@ -23,9 +23,10 @@ def revisions() -> list[str]:
     return sorted(path.name[1:5] for path in (MIGRATIONS / "versions").glob("v[0-9][0-9][0-9][0-9]_*.py"))
 
 
-async def migrate(dsn: str, *, owner: str = "") -> None:
-    """Return when the schema is the newest. ``owner`` is how its owner connects, if that is another role.
+async def migrate(dsn: str, *, owner: str = "", to: str = "") -> None:
+    """Return when the schema is the newest, or ``to``, if that is newer than what there is.
 
+    ``owner`` is how its owner connects, if that is another role.
     UnusableDatabaseError: too old a server, or a schema of a newer Proxenia. UnavailableError: no answer.
     """
     login = await _login(dsn) if owner else ""
@@ -33,13 +34,13 @@ async def migrate(dsn: str, *, owner: str = "") -> None:
         connection = await asyncpg.connect(owner or dsn, timeout=ACQUIRE_TIMEOUT, command_timeout=90)
         try:
             await check_server(connection)
-            is_newest = await stored_revision(connection) == revisions()[-1]
-            if not is_newest or (login and not await granted(connection, login)):
+            is_there = await stored_revision(connection) == (to or revisions()[-1])
+            if not is_there or (login and not await granted(connection, login)):
                 await connection.execute(f"SET lock_timeout = '{_WAIT}'")
                 await connection.execute("SELECT pg_advisory_lock($1)", LOCK)  # ends with the connection
                 if login:
                     await expect(connection, login)
-                await _upgrade(connection, owner or dsn)
+                await _upgrade(connection, owner or dsn, to or revisions()[-1])
                 if login:
                     await grant(connection, login)
         finally:
@@ -71,10 +72,10 @@ async def stored_revision(connection: asyncpg.Connection) -> str | None:
     return stored
 
 
-async def _upgrade(connection: asyncpg.Connection, dsn: str) -> None:
+async def _upgrade(connection: asyncpg.Connection, dsn: str, to: str) -> None:
     """Upgrade while ``connection`` holds the lock."""
-    if await stored_revision(connection) == revisions()[-1]:
+    if (await stored_revision(connection) or "") >= to:
         return  # somebody else did it while we waited
     from control_plane.store.migrations.upgrade import upgrade  # noqa: PLC0415 - alembic takes long to import
 
-    await upgrade(dsn)
+    await upgrade(dsn, to)

@@ -18,9 +18,6 @@ RECORDS = (
     "audit_witnessed",
     "audit_head_evidence",
     "audit_head_accepted",
-    "audit_witnessed",
-    "audit_head_evidence",
-    "audit_head_accepted",
 )
 """Tables to which rows are only ever added."""
 READ_ONLY = ("alembic_version", "audit_log", "audit_kept", "audit_limits")

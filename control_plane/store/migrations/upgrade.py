@@ -18,8 +18,8 @@ def config() -> Config:
     return made
 
 
-async def upgrade(dsn: str) -> None:
-    """Apply what is missing, in one transaction. The caller holds the lock."""
+async def upgrade(dsn: str, to: str) -> None:
+    """Apply what is missing up to ``to``, in one transaction. The caller holds the lock."""
 
     async def connect() -> asyncpg.Connection:
         # SQLAlchemy's own reading of a DSN differs in small things (lists of hosts, sockets).
@@ -28,12 +28,12 @@ async def upgrade(dsn: str) -> None:
     engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
     try:
         async with engine.begin() as connection:
-            await connection.run_sync(_run)
+            await connection.run_sync(_run, to)
     finally:
         await engine.dispose()
 
 
-def _run(connection: Connection) -> None:
+def _run(connection: Connection, to: str) -> None:
     made = config()
     made.attributes["connection"] = connection
-    command.upgrade(made, "head")
+    command.upgrade(made, to)

@@ -10,6 +10,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 import pytest_asyncio
+from alembic import command
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
 from control_plane.app.audit_log import AuditLogParts, open_database
 from control_plane.app.backup import Backup, back_up
@@ -22,11 +26,14 @@ from control_plane.model.problem import InvalidValueError
 from control_plane.ports.audit import AuditQuery
 from control_plane.ports.objects import Write
 from control_plane.store.database import Database
+from control_plane.store.migrate import migrate, revisions
+from control_plane.store.migrations.upgrade import config
 from control_plane.store.server_files import ADMIN, OWNER
 from control_plane.store.snapshot import LEFT_OUT
 from tests.fakes.values import node, one_of_each
 from tests.integration.audit.ledger import event
 from tests.integration.postgres import Server
+from tests.integration.store.servers import execute
 
 pytestmark = pytest.mark.integration
 
@@ -200,6 +207,52 @@ async def test_nothing_is_restored_over_something(machines: tuple[Machine, Machi
         await second.restore(tmp_path / "backup")
     assert caught.value.code == "not_empty"
     assert second.files == set()
+
+
+async def test_a_backup_of_an_older_schema_is_brought_up_to_date_and_one_of_a_newer_is_refused(
+    machines: tuple[Machine, Machine], tmp_path: Path
+) -> None:
+    first, second = machines
+    older = revisions()[-2]
+    await set_back(first, older)
+    made = await first.back_up(tmp_path / "older")
+    await execute(first.admin, "UPDATE alembic_version SET version_num = '9999'")
+    newer = await first.back_up(tmp_path / "newer")
+    await migrate(second.settings.database_url, owner=second.settings.database_owner_url)
+
+    with pytest.raises(InvalidValueError) as unused_but_newer:
+        await second.restore(tmp_path / "older")
+    with pytest.raises(InvalidValueError) as refused:
+        await second.restore(tmp_path / "newer")
+    await set_back(second, older)
+    await second.restore(tmp_path / "older")
+
+    assert (made.schema_revision, newer.schema_revision) == (older, "9999")
+    assert (unused_but_newer.value.code, refused.value.code) == ("not_empty", "other_schema")
+    assert "got one with 9999" in refused.value.detail
+    rows = await dumped(second)
+    assert rows["alembic_version"] == [f"({revisions()[-1]})"]
+    assert len(rows["audit_events"]) == 3013
+    async with second.open() as (database, _):
+        found = await database.objects.changes(0)
+        assert {item.kind for item in found.items} == set(Kind)
+
+
+async def set_back(machine: Machine, revision: str) -> None:
+    """Its schema is that of an earlier version of ours."""
+
+    async def connect() -> asyncpg.Connection:
+        return await asyncpg.connect(machine.settings.database_owner_url)
+
+    def run(connection: Connection) -> None:
+        made = config()
+        made.attributes["connection"] = connection
+        command.downgrade(made, revision)
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    async with engine.begin() as connection:
+        await connection.run_sync(run)
+    await engine.dispose()
 
 
 async def test_a_backup_is_of_one_moment_while_objects_are_written(
