@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+from pydantic import TypeAdapter
 
 from control_plane.model.agreement import Agreement, AgreementState
 from control_plane.model.audit import AuditEvent, EventType
@@ -15,6 +16,7 @@ from control_plane.model.grant import Grant
 from control_plane.model.group import Group
 from control_plane.model.identity import ObjectId, ResourceName, SpiffeId, TrustDomain
 from control_plane.model.node import Endpoint, Node
+from control_plane.model.peering import BundleSource, PeeringAddress, View
 from control_plane.model.reconciliation import Interval, Reconciliation
 from control_plane.model.resource import Resource
 from control_plane.store import codec
@@ -43,6 +45,36 @@ SELECT r.id || '-' || n, r.organisation, r.started_at - n * interval '1 second',
     r.agrees, r.error, r.body, r.differences
 FROM audit_reconciliations AS r, generate_series(1, $1::bigint - 1) AS n
 """
+_PARTNERS = """
+INSERT INTO peering_partners (organisation, addresses, heard_sequence, heard, heard_at, sent_at)
+SELECT replace($1, 'm00000000', 'm' || lpad(n::text, 8, '0')), $2::jsonb, 1, $3::jsonb, now(), now()
+FROM generate_series(0, $4::bigint - 1) AS n
+"""
+_BUNDLES = """
+INSERT INTO peering_bundles (organisation, source, fetched_at, due_at)
+SELECT replace($1, 'm00000000', 'm' || lpad(n::text, 8, '0')),
+    replace($2, 'm00000000', 'm' || lpad(n::text, 8, '0'))::jsonb, now(), now() + interval '1 hour'
+FROM generate_series(0, $3::bigint - 1) AS n
+"""
+_INVITATIONS = """
+INSERT INTO peering_invitations (id, organisation, digest, verifier, actor, created_at, expires_at)
+SELECT md5(n::text), replace($1, 'm00000000', 'm' || lpad(n::text, 8, '0')), 'd', 'v', 'bench', now(),
+    now() + interval '1 day' + n * interval '1 second'
+FROM generate_series(0, $2::bigint - 1) AS n
+"""
+_HEADS = """
+INSERT INTO audit_witnessed (side, organisation, log_id, size, head, countersigned, at)
+SELECT side, replace($1, 'm00000000', 'm' || lpad(n::text, 8, '0')), 'log', size, repeat('h', 900),
+    repeat('c', 900), now()
+FROM generate_series(1, $3::bigint) AS size, generate_series(0, $2::bigint / 2 - 1) AS n,
+    (VALUES ('ours'), ('theirs')) AS sides (side)
+"""
+_SOURCES = """
+INSERT INTO discovery_sources (name, kind, seen_at, looked_at, reason, nodes)
+SELECT 'consul:' || lpad(n::text, 8, '0'), 'consul', now(), now(), '', 7
+FROM generate_series(0, $1::bigint - 1) AS n
+"""
+_OLDER = 5  # heads of each log that are not its last, and the last
 
 
 def firsts() -> dict[Kind, Value]:
@@ -81,10 +113,23 @@ async def fill(dsn: str, database: Database, number: int) -> None:
         await connection.execute("UPDATE head SET revision = $1", number)
         await database.reconciliations.keep(_report())
         await connection.execute(_REPORTS, number)
+        await _peering(connection, number)
         await _audit(database, number)
         await connection.execute("ANALYZE")
     finally:
         await connection.close()
+
+
+async def _peering(connection: asyncpg.Connection, number: int) -> None:
+    addresses = (PeeringAddress("192.0.2.1", 8444),)
+    said = TypeAdapter(View).dump_json(View(AgreementState.TRUSTED, paused=False, since=1, sequence=1))
+    source = TypeAdapter(BundleSource).dump_json(BundleSource.of_peer(_DOMAIN, addresses)).decode()
+    where = TypeAdapter(tuple[PeeringAddress, ...]).dump_json(addresses).decode()
+    await connection.execute(_PARTNERS, _DOMAIN, where, said.decode(), number)
+    await connection.execute(_BUNDLES, _DOMAIN, source, number)
+    await connection.execute(_INVITATIONS, _DOMAIN, number)
+    await connection.execute(_HEADS, _DOMAIN, number, _OLDER)
+    await connection.execute(_SOURCES, number)
 
 
 def _report() -> Reconciliation:

@@ -13,8 +13,9 @@ from time import perf_counter, process_time, thread_time
 
 from aiohttp import web
 
+from bench.api_parts import expiries, fitness, peering, streams
 from control_plane.admin.app import create_app
-from control_plane.admin.dependencies import AuditParts
+from control_plane.admin.dependencies import AuditParts, DiscoveryParts
 from control_plane.admin.serve import serve_admin
 from control_plane.admin.token_entries import MAX_TOKENS, Entry, digest, locked, write
 from control_plane.admin.tokens import Role, TokenFile
@@ -25,6 +26,7 @@ from control_plane.reconcile.judge import Judge
 from control_plane.store.database import Database
 from tests.unit.admin.world import OWN, World, certificate
 
+ITEMS = 10_000  # of what is in memory
 STEP = 0.002  # seconds between two looks at the clock
 
 
@@ -81,13 +83,20 @@ async def main(dsn: str, directory: Path) -> None:
             reconciling=world.reconciling,
             reports=database.reconciliations,
             offering=world.offering,
-            heads=world.heads,
+            heads=database.heads,
         )
+        watch = expiries(database, directory)
+        await watch.all()
         deps = replace(
             world.dependencies(),
             audits=audits,
             judging=Judge(federated, {}),
             tokens=TokenFile(directory / "tokens.json"),
+            peering=peering(database),
+            expiries=watch,
+            fitness=fitness(ITEMS),
+            streams=streams(ITEMS),
+            discovery=DiscoveryParts(sources=database.sources, names=(), conflicts=lambda: ()),
         )
         app, lag = create_app(deps), Lag()
         gc.collect()  # as the control plane does when it has read the store

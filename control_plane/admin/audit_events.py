@@ -1,10 +1,9 @@
 """What happened: the audit, newest first."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import ClassVar
 
-from control_plane.admin.listing import MAX_PAGE, Page
+from control_plane.admin.listing import MAX_PAGE, Page, cut, moment_key, read_moment_key
 from control_plane.admin.moments import Moment
 from control_plane.admin.operation import API, Call, Operation, Reply, route
 from control_plane.model.audit import AuditEvent, EventType
@@ -85,33 +84,17 @@ class AuditFilter(Filters):
                 "bad_parameter", f"expected a limit from 1 to {MAX_PAGE}, got {self.limit}"
             )
         Filters.__post_init__(self)
-        _check_cursor(self.after)
+        read_moment_key(self.after)
 
     def page(self) -> AuditQuery:
         """The question to the store: one row more than asked for tells whether there is a next page."""
         return replace(self.query(), after=self.after, limit=self.limit + 1)
 
 
-def _cursor(event: AuditEvent) -> str:
-    return f"{event.timestamp.isoformat()}|{event.event_id}"
-
-
-def _check_cursor(text: str) -> None:
-    if not text:
-        return
-    moment, _, event_id = text.partition("|")
-    try:
-        aware = datetime.fromisoformat(moment).tzinfo is not None
-    except ValueError:
-        aware = False
-    if not aware or not event_id or len(text) > MAX_FILTER or not text.isprintable():
-        raise InvalidValueError("bad_parameter", f"expected the next of a page as after, got {shown(text)}")
-
-
 async def _page(call: Call, wanted: AuditFilter) -> Reply:
     found = await call.deps.audit.query(wanted.page())
-    page = tuple(found[: wanted.limit])
-    return Reply(Page(page, _cursor(page[-1]) if len(found) > len(page) else None))
+    page, following = cut(found, wanted.limit, lambda event: moment_key(event.timestamp, event.event_id))
+    return Reply(Page(tuple(page), following))
 
 
 @route(Operation("GET", EVENTS, AuditFilter, Page[AuditEvent], "Audit events, newest first"))

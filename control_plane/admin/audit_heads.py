@@ -6,6 +6,7 @@ from datetime import datetime
 
 from control_plane.admin.dependencies import AuditParts
 from control_plane.admin.ledger import note
+from control_plane.admin.listing import PAGE, PageQuery, cut
 from control_plane.admin.operation import API, Call, Keyed, Nothing, Operation, Reply, route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.tokens import Role
@@ -45,10 +46,11 @@ class RefusedHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadList:
-    """The last heads of each side, and refused ones that no operator has settled."""
+    """The last heads of each side; ``refused`` (on the first page): those that no operator has settled."""
 
     items: tuple[WitnessedHead, ...]
     refused: tuple[RefusedHead, ...]
+    next: str | None
 
 
 def _parts(call: Call) -> AuditParts:
@@ -57,10 +59,13 @@ def _parts(call: Call) -> AuditParts:
     return call.deps.audits
 
 
-@route(Operation("GET", HEADS, Nothing, HeadList, "Witnessed heads of audit logs"))
-async def list_heads(call: Call, _: Nothing) -> Reply:
-    """Everything that an auditor needs to prove how far a log had come."""
-    kept = _parts(call).heads
+@route(Operation("GET", HEADS, PageQuery, HeadList, "Witnessed heads of audit logs"))
+async def list_heads(call: Call, query: PageQuery) -> Reply:
+    """One page, by organisation: all that an auditor needs to prove how far a log had come."""
+    kept, limit = _parts(call).heads, min(query.limit, PAGE)
+    organisation, _, from_side = query.after.partition("|")
+    found = await kept.all(after=(organisation, from_side), limit=limit + 1)
+    page, following = cut(found, limit, lambda one: f"{one[1].organisation}|{one[0]}")
     items = tuple(
         WitnessedHead(
             side=side,
@@ -71,7 +76,7 @@ async def list_heads(call: Call, _: Nothing) -> Reply:
             countersigned=held.countersigned.decode(),
             at=held.at,
         )
-        for side, held in await kept.all()
+        for side, held in page
     )
     refused = tuple(
         RefusedHead(
@@ -83,9 +88,9 @@ async def list_heads(call: Call, _: Nothing) -> Reply:
             proof=tuple(node.hex() for node in one.proof),
             at=one.at,
         )
-        for one in await kept.evidence(limit=MAX_EVIDENCE)
+        for one in ([] if query.after else await kept.evidence(limit=MAX_EVIDENCE))
     )
-    return Reply(HeadList(items=items, refused=refused))
+    return Reply(HeadList(items=items, refused=refused, next=following))
 
 
 @route(
@@ -112,7 +117,7 @@ async def accept_log(call: Call, _: Nothing) -> Reply:
 async def meter(call: Call) -> Sequence[Family]:
     """How far each log is witnessed, and refused heads, as metrics."""
     parts, now = call.deps.audits, call.deps.now()
-    found = (await parts.heads.all())[: 2 * MAX_METERED] if parts else []
+    found = await parts.heads.all(limit=2 * MAX_METERED) if parts else []
     refused = await parts.heads.evidence(limit=MAX_EVIDENCE) if parts else []
     return (
         Family(

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from control_plane.admin.dependencies import PeeringParts
+from control_plane.admin.listing import PAGE, Page, PageQuery, cut, shaped
 from control_plane.admin.operation import API, Call, Keyed, Nothing, Operation, Reply, route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.stored import find
@@ -57,17 +58,17 @@ class SourceView:
     held: HeldView | None
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Every bundle that is followed."""
-
-    items: tuple[SourceView, ...]
-
-
-@route(Operation("GET", SOURCES, Nothing, Sources, "Where partners' bundles are fetched, and how that goes"))
-async def list_sources(call: Call, _: Nothing) -> Reply:
-    """All of them, by organisation."""
-    return Reply(Sources(tuple(_view(state) for state in await parts_of(call).bundles.states())))
+@route(
+    Operation(
+        "GET", SOURCES, PageQuery, Page[SourceView], "Where partners' bundles are fetched, and how that goes"
+    )
+)
+async def list_sources(call: Call, query: PageQuery) -> Reply:
+    """One page, by organisation."""
+    limit = min(query.limit, PAGE)
+    found = await parts_of(call).bundles.states(after=query.after, limit=limit + 1)
+    page, following = cut(found, limit, lambda state: state.source.organisation)
+    return Reply(Page(await shaped(page, source_view), following))
 
 
 @route(
@@ -126,7 +127,8 @@ def parts_of(call: Call) -> PeeringParts:
     return call.deps.peering
 
 
-def _view(state: BundleState) -> SourceView:
+def source_view(state: BundleState) -> SourceView:
+    """What is known of a bundle that is followed."""
     source = state.source
     return SourceView(
         organisation=source.organisation,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from control_plane.admin.listing import PageQuery, part, shaped
 from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
 from control_plane.admin.stored import find, value_of
 from control_plane.model.change import Kind
@@ -13,7 +14,6 @@ from control_plane.observe import metrics
 
 CIRCUITS = f"{API}/federation/circuits"
 CIRCUIT = f"{API}/federation/nodes/{{key}}/circuit"
-MOST = 1000
 MAX_SERIES = 90  # of circuits that are not closed; how many there are is a metric of its own
 
 _NUMBERS = {CircuitState.CLOSED: 0, CircuitState.HALF_OPEN: 1, CircuitState.OPEN: 2}
@@ -66,6 +66,7 @@ class CircuitList:
     """Circuits that are not closed; ``settings`` is what would keep them from their work."""
 
     items: tuple[GatewayCircuit, ...]
+    next: str | None
     total: int
     settings: tuple[SettingFault, ...]
 
@@ -86,23 +87,25 @@ def _view(node: str, gateway: str, resource: str, circuit: Circuit) -> GatewayCi
     )
 
 
-def _by_hand(steering: Steering) -> GatewayCircuit:
+def _by_hand(steering: Steering) -> tuple[str, str, str, Circuit]:
     reason = f"by hand: {steering.reason}" if steering.reason else "by hand"
     circuit = Circuit(state=CircuitState.OPEN, reason=reason, since=steering.opened_at)
-    return _view(steering.key, "", "", circuit)
+    return steering.key, "", "", circuit
 
 
-@route(Operation("GET", CIRCUITS, Nothing, CircuitList, "Circuits that are open or half open"))
-async def list_circuits(call: Call, _: Nothing) -> Reply:
-    """Of all nodes, with what is wrong with the settings."""
+@route(Operation("GET", CIRCUITS, PageQuery, CircuitList, "Circuits that are open or half open"))
+async def list_circuits(call: Call, query: PageQuery) -> Reply:
+    """One page, by node, gateway and resource, with what is wrong with the settings."""
     fitness = call.deps.fitness
     if fitness is None:
-        return Reply(CircuitList(items=(), total=0, settings=()))
-    found = [*map(_by_hand, fitness.held_open()), *(_view(*one) for one in fitness.circuits())]
+        return Reply(CircuitList(items=(), next=None, total=0, settings=()))
+    found = [*map(_by_hand, fitness.held_open()), *fitness.circuits()]
+    page, following = part(found, query, lambda one: "|".join(one[:3]))
+    items = await shaped(page, lambda one: _view(*one))
     faults = tuple(
         SettingFault(one.subject.partition(" ")[2], one.detail, one.hint) for one in fitness.lint()
     )
-    return Reply(CircuitList(items=tuple(found[:MOST]), total=len(found), settings=faults))
+    return Reply(CircuitList(items=items, next=following, total=len(found), settings=faults))
 
 
 @route(Operation("GET", CIRCUIT, Nothing, NodeCircuit, "The circuits to one node"))

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import ClassVar
 
 from control_plane.admin.dependencies import DiscoveryParts
+from control_plane.admin.listing import PageQuery, part, shaped
 from control_plane.admin.node_view import NodeView, node_view, trust_levels
-from control_plane.admin.operation import API, Call, Keyed, Nothing, Operation, Reply, route
+from control_plane.admin.operation import API, Call, Keyed, Operation, Reply, route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.spoken import Spoken, each
 from control_plane.admin.tokens import Role
@@ -53,6 +54,7 @@ class SourceList:
     """All sources, and the contradictions among them; the earlier identity of a node stays."""
 
     items: tuple[SourceView, ...]
+    next: str | None
     conflicts: tuple[Problem, ...]
     conflicts_total: int
 
@@ -117,13 +119,14 @@ def source_view(state: SourceState, parts: DiscoveryParts, now: datetime) -> Sou
     )
 
 
-@route(Operation("GET", SOURCES, Nothing, SourceList, "How the sources of discovery fare"))
-async def list_sources(call: Call, _: Nothing) -> Reply:
-    """Freshness, last error, counts, refused records and contradictions."""
-    parts = _parts(call)
-    views = [source_view(state, parts, call.deps.now()) for state in await _states(parts)]
+@route(Operation("GET", SOURCES, PageQuery, SourceList, "How the sources of discovery fare"))
+async def list_sources(call: Call, query: PageQuery) -> Reply:
+    """One page, by name: freshness, last error, counts, refused records; and contradictions."""
+    parts, now = _parts(call), call.deps.now()
+    page, following = part(await _states(parts), query, lambda state: state.name)
+    views = await shaped(page, lambda state: source_view(state, parts, now))
     conflicts = parts.conflicts()
-    return Reply(SourceList(tuple(views), conflicts[:MAX_CONFLICTS], len(conflicts)))
+    return Reply(SourceList(views, following, conflicts[:MAX_CONFLICTS], len(conflicts)))
 
 
 @route(

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from control_plane.admin.ledger import Deed, perform
-from control_plane.admin.listing import MAX_PAGE, Page
+from control_plane.admin.listing import MAX_PAGE, Page, cut
 from control_plane.admin.operation import API, Call, Operation, Reply, route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.tokens import Role
@@ -86,14 +86,14 @@ def _history(call: Call) -> History:
 async def list_history(call: Call, query: HistoryQuery) -> Reply:
     """One page."""
     found = await _history(call).revisions(before=query.before, limit=query.limit + 1)
-    shown = found[: query.limit]
+    shown, following = cut(found, query.limit, lambda each: str(each.revision))
     views = tuple(
         RevisionView(
             revision=each.revision, at=each.at, actor=each.actor, objects=each.objects, named=each.named
         )
         for each in shown
     )
-    return Reply(Page(views, str(shown[-1].revision) if len(found) > len(shown) else None))
+    return Reply(Page(views, following))
 
 
 @route(Operation("POST", ROLLBACK, Rollback, Restored, "Restore what was", role=Role.OPERATOR, deadline=30.0))

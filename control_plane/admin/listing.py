@@ -1,17 +1,19 @@
 """Lists by key: a page is what follows a key, so nothing is skipped or repeated when objects come and go."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar, Generic, TypeVar
 
 from control_plane.model.change import Kind
-from control_plane.model.identity import TrustDomain
+from control_plane.model.identity import TrustDomain, shown
 from control_plane.model.problem import InvalidValueError
 from control_plane.ports.objects import Objects, Stored
 
 MAX_PAGE = 1000
 _STEP = 500  # objects read at once when all are looked through
+_MAX_CURSOR = 2048  # characters
 
 PAGE = 500  # items of a page at most, however many were asked for: it has to be made while others wait
 _SLICE = 50  # items that are shaped without letting anything else run
@@ -61,8 +63,40 @@ async def read_page(
     organisation = query.organisation if isinstance(query, OrganisationQuery) else None
     limit = min(query.limit, most)
     found = await objects.page(kind, after=query.after, limit=limit + 1, organisation=organisation or "")
-    shown = found[:limit]
-    return shown, shown[-1].key if len(found) > len(shown) else None
+    return cut(found, limit, lambda stored: stored.key)
+
+
+def cut(found: Sequence[Item], limit: int, key: Callable[[Item], str]) -> tuple[list[Item], str | None]:
+    """The first ``limit`` of these, and the cursor of the next page when there are more."""
+    page = list(found[:limit])
+    return page, key(page[-1]) if len(found) > len(page) else None
+
+
+def part(
+    items: Iterable[Item], query: PageQuery, key: Callable[[Item], str], *, most: int = PAGE
+) -> tuple[list[Item], str | None]:
+    """A page of what is all in memory, in the order of its keys."""
+    rest = sorted((item for item in items if key(item) > query.after), key=key)
+    return cut(rest, min(query.limit, most), key)
+
+
+def moment_key(at: datetime, name: str) -> str:
+    """The cursor of a list that is ordered by time, then by name."""
+    return f"{at.isoformat()}|{name}"
+
+
+def read_moment_key(text: str) -> tuple[datetime, str] | None:
+    """What such a cursor says; None at the beginning of the list."""
+    if not text:
+        return None
+    moment, _, name = text.partition("|")
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None or not name or len(text) > _MAX_CURSOR or not text.isprintable():
+        raise InvalidValueError("bad_parameter", f"expected the next of a page as after, got {shown(text)}")
+    return at, name
 
 
 async def shaped(items: Iterable[Item], shape: Callable[[Item], Shape]) -> tuple[Shape, ...]:

@@ -4,11 +4,20 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from control_plane.admin.bundle_sources import parts_of
+from control_plane.admin.listing import (
+    PAGE,
+    OrganisationQuery,
+    Page,
+    PageQuery,
+    cut,
+    moment_key,
+    read_moment_key,
+)
 from control_plane.admin.operation import API, Call, Keyed, Nothing, Operation, Reply, route
 from control_plane.admin.problems import ApiError
 from control_plane.admin.tokens import Role
 from control_plane.model.identity import TrustDomain
-from control_plane.model.peering import BundleState, Invitation, Joined, OpenInvitation, PartnerView
+from control_plane.model.peering import Invitation, Joined, OpenInvitation, PartnerView
 
 INVITES = f"{API}/federation/invites"
 PARTNERS = f"{API}/federation/partners"
@@ -36,19 +45,13 @@ class UsedToken:
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class Invitations:
-    """All invitations that can still be used."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvitationQuery(OrganisationQuery):
+    """Which part of the invitations; ``after`` is a page's ``next``."""
 
-    items: tuple[OpenInvitation, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Partners:
-    """How we and every introduced partner see each other, and how the following of its bundle stands."""
-
-    items: tuple[PartnerView, ...]
-    bundles: tuple[BundleState, ...]
+    def __post_init__(self) -> None:
+        OrganisationQuery.__post_init__(self)
+        read_moment_key(self.after)
 
 
 @route(
@@ -71,10 +74,15 @@ async def invite(call: Call, wanted: NewInvitation) -> Reply:
     return Reply(made)
 
 
-@route(Operation("GET", INVITES, Nothing, Invitations, "Invitations that can still be used"))
-async def list_invitations(call: Call, _: Nothing) -> Reply:
-    """Without their tokens."""
-    return Reply(Invitations(tuple(await parts_of(call).inviting.listed())))
+@route(Operation("GET", INVITES, InvitationQuery, Page[OpenInvitation], "Invitations that can still be used"))
+async def list_invitations(call: Call, query: InvitationQuery) -> Reply:
+    """One page without their tokens, the first to expire first."""
+    limit = min(query.limit, PAGE)
+    found = await parts_of(call).inviting.listed(
+        organisation=query.organisation or "", after=read_moment_key(query.after), limit=limit + 1
+    )
+    page, following = cut(found, limit, lambda one: moment_key(one.expires_at, one.id))
+    return Reply(Page(tuple(page), following))
 
 
 @route(
@@ -105,11 +113,13 @@ async def join(call: Call, used: UsedToken) -> Reply:
     return Reply(await parts_of(call).joining.join(used.token.strip(), actor=call.actor))
 
 
-@route(Operation("GET", PARTNERS, Nothing, Partners, "How partners and we see each other"))
-async def list_partners(call: Call, _: Nothing) -> Reply:
-    """What each said of us in its last heartbeat."""
-    parts = parts_of(call)
-    return Reply(Partners(tuple(await parts.views.views()), tuple(await parts.bundles.states())))
+@route(Operation("GET", PARTNERS, PageQuery, Page[PartnerView], "How partners and we see each other"))
+async def list_partners(call: Call, query: PageQuery) -> Reply:
+    """One page, by organisation: what each said of us in its last heartbeat."""
+    limit = min(query.limit, PAGE)
+    found = await parts_of(call).views.views(after=query.after, limit=limit + 1)
+    page, following = cut(found, limit, lambda view: view.organisation)
+    return Reply(Page(tuple(page), following))
 
 
 ROUTES = (

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from control_plane.admin.dependencies import AuditParts
-from control_plane.admin.listing import MAX_PAGE, PAGE, Page, shaped
+from control_plane.admin.listing import MAX_PAGE, PAGE, Page, cut, shaped
 from control_plane.admin.moments import Moment
 from control_plane.admin.operation import API, Call, Keyed, Nothing, Operation, Reply, route
 from control_plane.admin.problems import ApiError
@@ -155,8 +155,8 @@ async def list_reconciliations(call: Call, wanted: ReportQuery) -> Reply:
     found = await _parts(call).reports.page(
         organisation=wanted.organisation, after=wanted.after, limit=limit + 1
     )
-    page = await shaped(found[:limit], ReconciliationView.of)
-    return Reply(Page(page, page[-1].id if len(found) > len(page) else None))
+    page, following = cut(found, limit, lambda report: report.id)
+    return Reply(Page(await shaped(page, ReconciliationView.of), following))
 
 
 @route(Operation("GET", RUNNING, Nothing, Page[RunningView], "Comparisons that go on, of this control plane"))

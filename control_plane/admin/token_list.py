@@ -8,7 +8,7 @@ from functools import partial
 from typing import ClassVar, TypeVar
 
 from control_plane.admin.ledger import note
-from control_plane.admin.listing import Page, PageQuery
+from control_plane.admin.listing import Page, PageQuery, part
 from control_plane.admin.moments import Moment
 from control_plane.admin.operation import API, Call, Keyed, Nothing, Operation, Reply, route
 from control_plane.admin.problems import ApiError
@@ -105,9 +105,7 @@ class MadeToken:
 async def list_tokens(call: Call, query: PageQuery) -> Reply:
     """One page; when each was last used is known to the minute."""
     _check_whole(call)
-    entries = [entry for entry in await _entries(call) if entry.name > query.after]
-    page = entries[: query.limit]
-    following = page[-1].name if len(entries) > len(page) else None
+    page, following = part(await _entries(call), query, lambda entry: entry.name)
     return Reply(Page(tuple(_view(call, entry) for entry in page), following))
 
 

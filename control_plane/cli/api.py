@@ -104,16 +104,21 @@ class Api:
         return self._call("POST", path, lines, JSON_LINES, within=_BULK_WITHIN)
 
     def pages(self, path: str, query: Mapping[str, object], *, limit: int) -> Document:
-        """The first ``limit`` items of a list, page by page; ``next`` is null unless there are more."""
+        """The first ``limit`` items of a list, page by page; ``next`` is null unless there are more.
+
+        What the first page says beside its items is kept.
+        """
+        first: Document = {}
         items: list[Document] = []
-        after: object = None
+        after = query.get("after")
         while True:
             wanted = {**query, "limit": min(_PAGE, limit - len(items)), "after": after}
             page = self.get(path, wanted)
+            first = first or page
             items.extend(page["items"])
             after = page["next"]
             if after is None or len(items) >= limit:
-                return {"items": items, "next": after}
+                return {**first, "items": items, "next": after}
 
     def _call(
         self, method: str, path: str, body: bytes | None = None, media: str = "", *, within: float = WITHIN

@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from control_plane.cli.api import path_of
-from control_plane.cli.options import Place, output_option, pass_place, show
-from control_plane.cli.output import Column, Table
+from control_plane.cli.options import Place, limit_option, output_option, pass_place, show
+from control_plane.cli.output import Column, Table, warn_of_more
 from control_plane.cli.text import table
 
 _HEADS = Table(
@@ -22,12 +22,14 @@ _HEADS = Table(
 
 
 @click.command()
+@limit_option
 @output_option
 @pass_place
-def heads(place: Place, /, output: str) -> None:
+def heads(place: Place, /, limit: int, output: str) -> None:
     """List what partners witnessed of our log, what we witnessed of theirs, and what was refused."""
-    document = place.api().get(path_of("audit", "heads"))
+    document = place.api().pages(path_of("audit", "heads"), {}, limit=limit)
     show(document, output, lambda: _text(document), names=lambda: _HEADS.names(document["items"]))
+    warn_of_more(document)
 
 
 @click.command("accept-log")

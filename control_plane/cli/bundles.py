@@ -74,11 +74,12 @@ def follow_bundle(  # noqa: PLR0913 - click's options by name
 
 
 @bundle.command("sources")
+@limit_option
 @output_option
 @pass_place
-def list_sources(place: Place, output: str) -> None:
+def list_sources(place: Place, limit: int, output: str) -> None:
     """List where partners' bundles are fetched, and which of them wait for approval."""
-    document = place.api().get(path_of("federation", "bundle-sources"))
+    document = place.api().pages(path_of("federation", "bundle-sources"), {}, limit=limit)
     show_list(document, output, _SOURCES)
 
 

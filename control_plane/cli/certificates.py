@@ -11,6 +11,7 @@ from control_plane.cli.output import Column, Table
 from control_plane.cli.text import clean, coloured, table
 
 _COLOURS = {"ok": "green", "warning": "yellow", "critical": "red", "expired": "red"}
+_MOST = 1000  # of what ends, the most urgent
 _ROTATION = ("federation", "rotation")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -26,7 +27,7 @@ def cert() -> None:
 @click.pass_context
 def list_certificates(context: click.Context, place: Place, output: str) -> None:
     """List everything that ends, the most urgent first, and what then breaks."""
-    document = place.api().get(path_of("federation", "expiry"))
+    document = place.api().pages(path_of("federation", "expiry"), {}, limit=_MOST)
     show(document, output, lambda: _expiry(document), names=lambda: _ENDING.names(document["items"]))
     context.exit(Exit.FINE if document["verdict"] == "ok" else Exit.PROBLEM)
 

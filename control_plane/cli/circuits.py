@@ -6,7 +6,7 @@ import click
 
 from control_plane.cli.api import path_of
 from control_plane.cli.faults import Exit
-from control_plane.cli.options import Place, output_option, pass_place, show, show_list
+from control_plane.cli.options import Place, limit_option, output_option, pass_place, show, show_list
 from control_plane.cli.output import Column, Table
 from control_plane.cli.text import clean, fields
 
@@ -19,11 +19,12 @@ def circuit() -> None:
 
 
 @circuit.command("list")
+@limit_option
 @output_option
 @pass_place
-def list_circuits(place: Place, output: str) -> None:
+def list_circuits(place: Place, limit: int, output: str) -> None:
     """List circuits that are open or half open."""
-    document = place.api().get(path_of("federation", "circuits"))
+    document = place.api().pages(path_of("federation", "circuits"), {}, limit=limit)
     show_list(document, output, _TABLE)
 
 
@@ -62,7 +63,7 @@ def _one(document: dict[str, Any]) -> str:
 @click.pass_context
 def lint(context: click.Context, place: Place, output: str) -> None:
     """Name settings with which circuits would not do what they are for."""
-    faults = place.api().get(path_of("federation", "circuits"))["settings"]
+    faults = place.api().get(path_of("federation", "circuits"), {"limit": 1})["settings"]
     show({"settings": faults}, output, lambda: _faults(faults))
     context.exit(Exit.PROBLEM if faults else Exit.FINE)
 

@@ -11,6 +11,7 @@ from control_plane.cli.options import Place, output_option, pass_place, show
 from control_plane.cli.text import clean, table
 
 _ABSENT = "-"
+_MOST = 1_000_000  # resources
 
 
 @click.command()
@@ -37,7 +38,9 @@ def diff(  # noqa: PLR0913 - click's options by name
     local = {path.name: path for path in gateways_of(place.state_dir)}
     name = gateway_id or next(iter(local), "") or _only(place)
     query = {"all": "true" if ask or everything else None}
-    document = place.api().get(path_of("federation", "gateways", name, "diff"), query)
+    document = place.api().pages(path_of("federation", "gateways", name, "diff"), query, limit=_MOST)
+    document["resources"] = document.pop("items")
+    del document["next"]
     if ask:
         if name not in local:
             raise click.UsageError(f"gateway {name} does not run on this machine: leave --live out")

@@ -11,6 +11,7 @@ from control_plane.cli.options import Place, output_option, pass_place, show, sh
 from control_plane.cli.output import Column, Table, node_name, show_event
 from control_plane.cli.text import clean, shown
 
+_SOURCES_MOST = 1000
 _EVERY = 1.0  # seconds between looks at the list while watching
 
 
@@ -26,7 +27,7 @@ def discover(place: Place, /, output: str, **given: Any) -> None:  # noqa: ANN40
     """Have the sources of discovery look now; the nodes that they see."""
     api = place.api()
     if given["fare"]:
-        fares = api.get(path_of("federation", "sources"))
+        fares = api.pages(path_of("federation", "sources"), {}, limit=_SOURCES_MOST)
         show(fares, output, lambda: _fares(fares), names=lambda: _SOURCES.names(fares["items"]))
         return
     look = {name: given[name] for name in ("timeout", "maximum")} | {"sources": list(given["sources"])}

@@ -101,8 +101,14 @@ def show_list(document: Document, output: str, view: Table) -> None:
         names=lambda: view.names(items),
         more=lambda: view.text(items, wide=True),
     )
+    warn_of_more(document)
+
+
+def warn_of_more(document: Document) -> None:
+    """Say beside a list that there is more of it."""
     if document.get("next") is not None:
-        click.echo(f"proxenia: these are the first {len(items)}, there are more; raise --limit", err=True)
+        number = len(document["items"])
+        click.echo(f"proxenia: these are the first {number}, there are more; raise --limit", err=True)
 
 
 def show_event(document: Document, output: str, text: Callable[[], str], *, name: str) -> None:

@@ -76,11 +76,12 @@ def partner() -> None:
 
 
 @partner.command("list")
+@limit_option
 @output_option
 @pass_place
-def list_partners(place: Place, output: str) -> None:
+def list_partners(place: Place, limit: int, output: str) -> None:
     """List what each partner said of us in its last heartbeat."""
-    document = place.api().get(path_of("federation", "partners"))
+    document = place.api().pages(path_of("federation", "partners"), {}, limit=limit)
     show_list(document, output, _PARTNERS)
 
 

@@ -15,6 +15,7 @@ Document = dict[str, Any]
 
 _AGREEMENTS = ("federation", "agreements")
 _INVITES = ("federation", "invites")
+_SOON = 500  # names
 
 
 @click.group()
@@ -51,7 +52,7 @@ _OPEN = Table(
 def list_trust(place: Place, limit: int, output: str) -> None:
     """List partners: what we decided, and what they say of us."""
     api = place.api()
-    views = _views(api)
+    views = _views(api, "", limit)
     document = api.pages(path_of(*_AGREEMENTS), {}, limit=limit)
     for item in document["items"]:
         view = views.get(item["organisation"])
@@ -68,12 +69,13 @@ def show_trust(place: Place, organisation: str, output: str) -> None:
     api = place.api()
     agreement = api.get(path_of(*_AGREEMENTS, organisation))
     # Lists go on after a name: after this one without its last letter, it comes soon.
-    bundles = api.get(path_of("federation", "bundles"), {"after": organisation[:-1], "limit": 500})["items"]
+    before = organisation[:-1]
+    bundles = api.get(path_of("federation", "bundles"), {"after": before, "limit": _SOON})["items"]
     document = {
         "organisation": organisation,
         "agreement": agreement,
         "bundle": next((one for one in bundles if one["organisation"] == organisation), None),
-        "view": _views(api).get(organisation),
+        "view": _views(api, before, _SOON).get(organisation),
     }
     show(document, output, lambda: _one(document))
 
@@ -124,11 +126,12 @@ def _named(document: Document) -> str:
 
 
 @trust.command("invitations")
+@limit_option
 @output_option
 @pass_place
-def list_invitations(place: Place, output: str) -> None:
+def list_invitations(place: Place, limit: int, output: str) -> None:
     """List invitations that can still be used."""
-    show_list(place.api().get(path_of(*_INVITES)), output, _OPEN)
+    show_list(place.api().pages(path_of(*_INVITES), {}, limit=limit), output, _OPEN)
 
 
 @trust.command("withdraw")
@@ -141,10 +144,10 @@ def withdraw(place: Place, invitation: str, output: str) -> None:
     show({"removed": invitation}, output, lambda: f"invitation {invitation} is withdrawn")
 
 
-def _views(api: Api) -> dict[str, Document]:
+def _views(api: Api, after: str, limit: int) -> dict[str, Document]:
     """What partners say of us; nothing where control planes do not speak with each other."""
     try:
-        items = api.get(path_of("federation", "partners"))["items"]
+        items = api.pages(path_of("federation", "partners"), {"after": after}, limit=limit)["items"]
     except Fault as fault:
         if fault.exit_code != Exit.PROBLEM or "peering_off" not in fault.message:
             raise

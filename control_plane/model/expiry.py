@@ -1,5 +1,6 @@
 """Things that end at a known time, and what then breaks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -48,3 +49,16 @@ class Expiring:
     breaks: str
     seconds_left: int
     severity: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpiryPage:
+    """Some of what ends. ``counts`` of all by severity, ``first``: the most urgent of all.
+
+    ``next`` is the ``after`` of the following page; None on the last.
+    """
+
+    items: tuple[Expiring, ...]
+    next: str | None
+    counts: Mapping[str, int]
+    first: Expiring | None

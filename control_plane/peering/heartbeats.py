@@ -113,12 +113,12 @@ class Hearing:
             self._told[sender] = sequence, now
             await self.fetch_soon(sender)
 
-    async def views(self) -> list[PartnerView]:
+    async def views(self, *, after: str = "", limit: int | None = None) -> list[PartnerView]:
         """How every partner and we see each other; implements ports.peering.PartnerViews."""
         interval = self.ourselves.options.heartbeat
         return [
             decide.view_of(record, interval=interval, clock=self._clocks.get(record.organisation))
-            for record in await self.partners.all()
+            for record in await self.partners.all(after=after, limit=limit)
         ]
 
 

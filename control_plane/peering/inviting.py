@@ -70,9 +70,11 @@ class Inviter:
             organisation=organisation, token=text, words=self.ourselves.words(), expires_at=expires
         )
 
-    async def listed(self) -> list[OpenInvitation]:
+    async def listed(
+        self, *, organisation: str = "", after: tuple[datetime, str] | None = None, limit: int | None = None
+    ) -> list[OpenInvitation]:
         """Those whose token can be used now; the first to expire comes first."""
-        return await self.invitations.open()
+        return await self.invitations.open(organisation=organisation, after=after, limit=limit)
 
     async def withdraw(self, invitation_id: str, *, actor: str) -> None:
         """Make a token useless, which went astray; MissingError when it cannot be used anyway."""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from control_plane.model.bundle import Bundle
-from control_plane.model.expiry import Dated, Expiring
+from control_plane.model.expiry import Dated, Expiring, ExpiryPage
 from control_plane.model.identity import SpiffeId
 from control_plane.model.peering import OpenInvitation
 from control_plane.model.rotation import RotationView
@@ -111,3 +111,6 @@ class Expiries(Protocol):
 
     async def all(self) -> tuple[Expiring, ...]:
         """The most urgent first. Raises UnavailableError."""
+
+    async def page(self, *, after: str, limit: int) -> ExpiryPage:
+        """At most ``limit`` in that order, after a page's ``next``. Raises UnavailableError."""

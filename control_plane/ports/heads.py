@@ -87,8 +87,13 @@ class HeadKeeping(Protocol):
     async def evidence(self, *, limit: int) -> list[Evidence]:
         """Refused heads that no operator has looked at, newest first."""
 
-    async def all(self) -> list[tuple[str, HeldHead]]:
-        """The last of each, as ``("ours" or "theirs", head)``, by organisation."""
+    async def all(
+        self, *, after: tuple[str, str] = ("", ""), limit: int | None = None
+    ) -> list[tuple[str, HeldHead]]:
+        """The last of each, as ``("ours" or "theirs", head)``, by organisation.
+
+        At most ``limit`` that come after an organisation and its side.
+        """
 
     async def accept(self, organisation: TrustDomain, *, actor: str) -> None:
         """An operator has looked: the evidence is settled, and the partner's next head begins anew."""

@@ -91,8 +91,13 @@ class Invitations(Protocol):
     async def redeem(self, invitation_id: str, nonce: str) -> Redeemed:
         """Use up challenge and invitation in one transaction; of several at once, one gets GOOD, GOOD."""
 
-    async def open(self) -> list[OpenInvitation]:
-        """Those that can be used now; the first to expire comes first."""
+    async def open(
+        self, *, organisation: str = "", after: tuple[datetime, str] | None = None, limit: int | None = None
+    ) -> list[OpenInvitation]:
+        """Those that can be used now, of one organisation; the first to expire comes first.
+
+        At most ``limit`` that come after one's end and id.
+        """
 
     async def withdraw(self, invitation_id: str) -> bool:
         """Forget it, so that its token is that of none; False when it is not open."""
@@ -109,8 +114,8 @@ class Partners(Protocol):
     async def get(self, organisation: TrustDomain) -> PartnerRecord | None:
         """One partner."""
 
-    async def all(self) -> list[PartnerRecord]:
-        """Every partner that was introduced, by name."""
+    async def all(self, *, after: str = "", limit: int | None = None) -> list[PartnerRecord]:
+        """Every partner that was introduced, by name; at most ``limit`` after a name."""
 
     async def number(self, organisation: TrustDomain, view: View) -> tuple[int, int]:
         """The sequence of our next heartbeat, and since when we have had this view.
@@ -140,8 +145,8 @@ class Fetched:
 class BundleStates(Protocol):
     """Whose bundle is fetched where, and how that goes."""
 
-    async def all(self) -> list[BundleState]:
-        """Every source, by organisation."""
+    async def all(self, *, after: str = "", limit: int | None = None) -> list[BundleState]:
+        """Every source, by organisation; at most ``limit`` after a name."""
 
     async def due(self) -> list[BundleState]:
         """Those whose time has come."""
@@ -192,8 +197,10 @@ class Inviting(Protocol):
         ``too_many_invitations``, ``no_peering_address``, ``bad_lifetime``.
         """
 
-    async def listed(self) -> list[OpenInvitation]:
-        """Those whose token can be used now; the first to expire comes first."""
+    async def listed(
+        self, *, organisation: str = "", after: tuple[datetime, str] | None = None, limit: int | None = None
+    ) -> list[OpenInvitation]:
+        """Those whose token can be used now, as Invitations.open gives them."""
 
     async def withdraw(self, invitation_id: str, *, actor: str) -> None:
         """Make a token useless, which went astray; MissingError when it cannot be used anyway."""
@@ -212,15 +219,15 @@ class Joining(Protocol):
 class PartnerViews(Protocol):
     """How partners and we see each other."""
 
-    async def views(self) -> list[PartnerView]:
-        """Every partner that was introduced."""
+    async def views(self, *, after: str = "", limit: int | None = None) -> list[PartnerView]:
+        """Every partner that was introduced, by name; at most ``limit`` after a name."""
 
 
 class BundleKeeping(Protocol):
     """The following of partners' bundles, for operators."""
 
-    async def states(self) -> list[BundleState]:
-        """Every bundle that is followed."""
+    async def states(self, *, after: str = "", limit: int | None = None) -> list[BundleState]:
+        """Every bundle that is followed, by organisation; at most ``limit`` after a name."""
 
     async def follow(self, source: BundleSource, *, actor: str) -> None:
         """Fetch an organisation's bundle from there."""

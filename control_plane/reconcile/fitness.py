@@ -65,10 +65,11 @@ class Observations:
 
     def circuits(self) -> tuple[tuple[str, str, str, Circuit], ...]:
         """Every circuit that is not closed."""
-        found = []
-        for node in sorted(self._nodes):
-            for gateway, sight in self.sights(node).items():
-                for resource, circuit in sorted(sight.circuits.items()):
+        now, found = self._clock(), []
+        for node, seen in sorted(self._nodes.items()):
+            steering = self._steering.get(node)
+            for gateway, sight in sorted(seen.items()):
+                for resource, circuit in sorted(self._circuits(sight, steering, now).items()):
                     if circuit.state is not CircuitState.CLOSED:
                         found.append((node, gateway, resource, circuit))
         return tuple(found)
@@ -136,8 +137,11 @@ class Observations:
         return self._nodes.setdefault(node, {}).setdefault(gateway, Sight())
 
     def _now(self, sight: Sight, steering: Steering | None, now: float) -> Sight:
+        return replace(sight, circuits=self._circuits(sight, steering, now))
+
+    def _circuits(self, sight: Sight, steering: Steering | None, now: float) -> dict[str, Circuit]:
         circuits = {}
         for resource, circuit in sight.circuits.items():
             told = machine.reset(circuit, steering.reset_at) if steering and steering.reset_at else circuit
             circuits[resource] = machine.as_of(told, now, pace=self._pace)
-        return replace(sight, circuits=circuits)
+        return circuits

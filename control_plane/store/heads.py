@@ -34,8 +34,20 @@ SELECT * FROM audit_head_evidence AS e WHERE number > coalesce(
 ) ORDER BY number DESC LIMIT $1
 """
 
+# From one log to the next by the index: what each holds beside its last head is not read.
 _ALL = """
-SELECT DISTINCT ON (organisation, side) * FROM audit_witnessed ORDER BY organisation, side, number DESC
+WITH RECURSIVE last AS (
+    (
+        SELECT * FROM audit_witnessed WHERE (organisation, side) > ($1, $2)
+        ORDER BY organisation, side, number DESC LIMIT 1
+    )
+    UNION ALL
+    SELECT following.* FROM last CROSS JOIN LATERAL (
+        SELECT * FROM audit_witnessed AS w WHERE (w.organisation, w.side) > (last.organisation, last.side)
+        ORDER BY organisation, side, number DESC LIMIT 1
+    ) AS following
+)
+SELECT * FROM last LIMIT $3
 """
 
 _ACCEPT = """
@@ -111,10 +123,12 @@ class PostgresHeads:
             for row in rows
         ]
 
-    async def all(self) -> list[tuple[str, HeldHead]]:
+    async def all(
+        self, *, after: tuple[str, str] = ("", ""), limit: int | None = None
+    ) -> list[tuple[str, HeldHead]]:
         """The last of each, as ``("ours" or "theirs", head)``, by organisation."""
         async with self._pool.connection() as connection:
-            rows = await connection.fetch(_ALL)
+            rows = await connection.fetch(_ALL, *after, limit)
         return [(row["side"], _held(row)) for row in rows]
 
     async def accept(self, organisation: TrustDomain, *, actor: str) -> None:

@@ -20,10 +20,12 @@ INSERT INTO peering_partners (organisation, addresses) VALUES ($1, $2::jsonb)
 ON CONFLICT (organisation) DO UPDATE SET addresses = excluded.addresses
 """
 
-_PARTNERS = """
+_KNOWN = """
 SELECT organisation, addresses, sent_at, send_error, heard, heard_at, clock_timestamp() AS read_at
-FROM peering_partners WHERE organisation = coalesce($1, organisation) ORDER BY organisation
+FROM peering_partners
 """
+_PARTNER = f"{_KNOWN} WHERE organisation = $1"
+_PARTNERS = f"{_KNOWN} WHERE organisation > $1 ORDER BY organisation LIMIT $2"
 
 # At least the time in milliseconds: after a restored backup sequences are still greater than those sent
 # before.
@@ -58,10 +60,9 @@ ON CONFLICT (organisation) DO UPDATE SET
     source = excluded.source, due_at = excluded.due_at, code = '', detail = '', failures = 0, held = ''
 """
 
-_STATES = """
-SELECT source, fetched_at, due_at, code, detail, failures, held FROM peering_bundles
-WHERE NOT $1 OR due_at <= clock_timestamp() ORDER BY organisation
-"""
+_STATES = "SELECT source, fetched_at, due_at, code, detail, failures, held FROM peering_bundles"
+_DUE = f"{_STATES} WHERE due_at <= clock_timestamp() ORDER BY organisation"
+_AFTER = f"{_STATES} WHERE organisation > $1 ORDER BY organisation LIMIT $2"
 
 _FETCHED = """
 UPDATE peering_bundles SET
@@ -99,13 +100,13 @@ class PostgresPartners:
     async def get(self, organisation: TrustDomain) -> PartnerRecord | None:
         """One partner."""
         async with self._pool.connection() as connection:
-            row = await connection.fetchrow(_PARTNERS, organisation)
+            row = await connection.fetchrow(_PARTNER, organisation)
         return None if row is None else _record(row)
 
-    async def all(self) -> list[PartnerRecord]:
-        """Every partner that was introduced or heard, by name."""
+    async def all(self, *, after: str = "", limit: int | None = None) -> list[PartnerRecord]:
+        """Every partner that was introduced or heard, by name; at most ``limit`` after a name."""
         async with self._pool.connection() as connection:
-            rows = await connection.fetch(_PARTNERS, None)
+            rows = await connection.fetch(_PARTNERS, after, limit)
         return [_record(row) for row in rows]
 
     async def number(self, organisation: TrustDomain, view: View) -> tuple[int, int]:
@@ -134,13 +135,13 @@ class PostgresBundleStates:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def all(self) -> list[BundleState]:
-        """Every source, by organisation."""
-        return await self._states(due=False)
+    async def all(self, *, after: str = "", limit: int | None = None) -> list[BundleState]:
+        """Every source, by organisation; at most ``limit`` after a name."""
+        return await self._states(_AFTER, after, limit)
 
     async def due(self) -> list[BundleState]:
         """Those whose time has come."""
-        return await self._states(due=True)
+        return await self._states(_DUE)
 
     async def follow(self, source: BundleSource) -> None:
         """Fetch this organisation's bundle there from now on, at once."""
@@ -165,9 +166,9 @@ class PostgresBundleStates:
         async with self._pool.connection() as connection:
             await connection.execute(_HURRY, organisation, spacing)
 
-    async def _states(self, *, due: bool) -> list[BundleState]:
+    async def _states(self, statement: str, *arguments: object) -> list[BundleState]:
         async with self._pool.connection() as connection:
-            rows = await connection.fetch(_STATES, due)
+            rows = await connection.fetch(statement, *arguments)
         return [
             BundleState(
                 source=_SOURCE.validate_json(row["source"], strict=True),

@@ -81,7 +81,10 @@ FROM invitation, (VALUES ('invitation', $1), ('challenge', $2)) AS used (kind, i
 
 _ALL_OPEN = """
 SELECT id, organisation, actor, expires_at FROM peering_invitations
-WHERE expires_at > clock_timestamp() ORDER BY expires_at, id
+WHERE expires_at > clock_timestamp()
+    AND ($1 = '' OR organisation = $1)
+    AND ($2::timestamptz IS NULL OR (expires_at, id) > ($2, $3))
+ORDER BY expires_at, id LIMIT $4
 """
 
 _WITHDRAW = "DELETE FROM peering_invitations WHERE id = $1 AND expires_at > clock_timestamp() RETURNING 1"
@@ -156,10 +159,13 @@ class PostgresInvitations:
                 await connection.execute(_SPEND, invitation_id, nonce)
         return Redeemed(challenge, invitation)
 
-    async def open(self) -> list[OpenInvitation]:
-        """Those that can be used now; the first to expire comes first."""
+    async def open(
+        self, *, organisation: str = "", after: tuple[datetime, str] | None = None, limit: int | None = None
+    ) -> list[OpenInvitation]:
+        """Those that can be used now, of one organisation; the first to expire comes first."""
+        end, name = after or (None, "")
         async with self._pool.connection() as connection:
-            rows = await connection.fetch(_ALL_OPEN)
+            rows = await connection.fetch(_ALL_OPEN, organisation, end, name, limit)
         return [
             OpenInvitation(
                 id=row["id"],

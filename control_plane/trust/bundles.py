@@ -89,9 +89,9 @@ class PartnerBundles:
             for state in await self.store.due():
                 group.create_task(one(state), name=f"bundle of {state.source.organisation}")
 
-    async def states(self) -> list[BundleState]:
-        """Every bundle that is followed."""
-        return await self.store.all()
+    async def states(self, *, after: str = "", limit: int | None = None) -> list[BundleState]:
+        """Every bundle that is followed, by organisation; at most ``limit`` after a name."""
+        return await self.store.all(after=after, limit=limit)
 
     async def follow(self, source: BundleSource, *, actor: str) -> None:
         """Fetch an organisation's bundle from there."""

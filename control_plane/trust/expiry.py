@@ -1,11 +1,12 @@
 """Everything that ends, what then breaks, and how urgent that is (pure)."""
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
-from functools import lru_cache
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from control_plane.model.bundle import Bundle
-from control_plane.model.expiry import Dated, DatedKind, Expiring, Urgency
+from control_plane.model.expiry import Dated, DatedKind, Expiring, ExpiryPage, Urgency
 from control_plane.pki.certificate import load_certificate
 from control_plane.pki.crl import load_crl
 from control_plane.trust.dates import dated
@@ -28,32 +29,71 @@ _BREAKS = {
 }
 
 
-def watch(items: Iterable[Dated], now: datetime) -> tuple[Expiring, ...]:
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Something that ends, from when on it is urgent, and its place among what is as urgent."""
+
+    item: Dated
+    place: str
+    warning: datetime
+    critical: datetime
+
+    @classmethod
+    def of(cls, item: Dated) -> "Ending":
+        """An invitation is meant to end: it is never urgent."""
+        end, life = item.not_after, item.not_after - item.not_before
+        place = f"{end.astimezone(UTC).isoformat()}|{item.subject}|{item.organisation}|{item.kind}"
+        if item.kind is DatedKind.INVITATION:
+            return cls(item, place, end, end)
+        return cls(item, place, end - min(WARN, life * WARN_SHARE), end - min(ALARM, life * ALARM_SHARE))
+
+    def urgency(self, now: datetime) -> Urgency:
+        """How soon somebody has to look."""
+        if now >= self.item.not_after:
+            return Urgency.EXPIRED
+        if now >= self.critical:
+            return Urgency.CRITICAL
+        return Urgency.WARNING if now >= self.warning else Urgency.OK
+
+
+def watch(endings: Iterable[Ending], now: datetime) -> tuple[Expiring, ...]:
     """Everything that ends; the most urgent first, then what ends first."""
-    ranked = [(urgency(item, now), item) for item in items]
-    ranked.sort(key=lambda pair: (-pair[0], pair[1].not_after, pair[1].subject))
-    return tuple(_expiring(item, level, now) for level, item in ranked)
+    ranked = _ranked(endings, now)
+    return tuple(_expiring(one.item, level, now) for level, some in ranked for one in some)
 
 
-def urgency(item: Dated, now: datetime) -> Urgency:
-    """How soon somebody has to look; an invitation is meant to end."""
-    left, life = item.not_after - now, item.not_after - item.not_before
-    if left <= timedelta(0):
-        return Urgency.EXPIRED
-    if item.kind is DatedKind.INVITATION:
-        return Urgency.OK
-    if left <= min(ALARM, life * ALARM_SHARE):
-        return Urgency.CRITICAL
-    return Urgency.WARNING if left <= min(WARN, life * WARN_SHARE) else Urgency.OK
+def page(endings: Iterable[Ending], now: datetime, *, after: str, limit: int) -> ExpiryPage:
+    """Some of it, in the same order, without describing the rest."""
+    ranked = _ranked(endings, now)
+    found: list[tuple[str, Expiring]] = []
+    for level, some in ranked:
+        rank = f"{Urgency.EXPIRED - level}|"  # what is worse comes first
+
+        def cursor(one: Ending, rank: str = rank) -> str:
+            return rank + one.place
+
+        begin = bisect_right(some, after, key=cursor)
+        wanted = some[begin : begin + limit + 1 - len(found)]
+        found += [(cursor(one), _expiring(one.item, level, now)) for one in wanted]
+    worst = next(((level, some[0]) for level, some in ranked if some), None)
+    return ExpiryPage(
+        items=tuple(item for _, item in found[:limit]),
+        next=found[limit - 1][0] if len(found) > limit else None,
+        counts={level.name.lower(): len(some) for level, some in ranked},
+        first=_expiring(worst[1].item, worst[0], now) if worst else None,
+    )
 
 
-@lru_cache(maxsize=1024)  # whoever asks how we are asks again and again
-def of_bundle(bundle: Bundle) -> tuple[Dated, ...]:
+def _ranked(endings: Iterable[Ending], now: datetime) -> Sequence[tuple[Urgency, list[Ending]]]:
+    """By urgency, the worst first; each in the order of their places."""
+    by_level: dict[Urgency, list[Ending]] = {level: [] for level in sorted(Urgency, reverse=True)}
+    for one in sorted(endings, key=lambda one: one.place):
+        by_level[one.urgency(now)].append(one)
+    return tuple(by_level.items())
+
+
+def of_bundle(bundle: Bundle) -> Iterator[Dated]:
     """A partner's anchors and lists; a list without a next update does not end."""
-    return tuple(_of_bundle(bundle))
-
-
-def _of_bundle(bundle: Bundle) -> Iterator[Dated]:
     for anchor in bundle.anchors:
         yield dated(load_certificate(anchor), DatedKind.PARTNER_ANCHOR, bundle.organisation)
     for number, text in enumerate(bundle.crls, start=1):

@@ -7,7 +7,7 @@ from control_plane.model.identity import TrustDomain
 from control_plane.ports.heads import Evidence, HeadKeeping, HeldHead
 from tests.fakes.values import LUEBECK, MOMENT
 
-VISBY = TrustDomain("visby.example")
+VISBY, RIGA = TrustDomain("visby.example"), TrustDomain("riga.example")
 
 
 def held(size: int, organisation: TrustDomain = LUEBECK) -> HeldHead:
@@ -44,6 +44,22 @@ async def test_the_last_head_of_each_side_is_known(heads: HeadKeeping) -> None:
     assert await heads.ours(LUEBECK) == held(3)
     assert await heads.theirs(VISBY) is None
     assert await heads.all() == [("ours", held(3)), ("theirs", held(5)), ("ours", held(4, VISBY))]
+
+
+async def test_the_last_heads_are_read_in_parts(heads: HeadKeeping) -> None:
+    for organisation in (VISBY, LUEBECK, RIGA):
+        for size in (1, 2, 3):
+            await heads.keep_ours(held(size, organisation))
+    await heads.keep_theirs(held(7), after=None)
+
+    parts, after = [], ("", "")
+    while part := await heads.all(after=after, limit=2):
+        parts.append(part)
+        after = part[-1][1].organisation, part[-1][0]
+
+    assert [len(part) for part in parts] == [2, 2]
+    assert [one for part in parts for one in part] == await heads.all()
+    assert parts[0] == [("ours", held(3)), ("theirs", held(7))]
 
 
 async def test_what_was_judged_against_an_older_head_is_not_kept(heads: HeadKeeping) -> None:

@@ -145,6 +145,32 @@ async def test_open_invitations_are_listed_and_can_be_withdrawn(peering: Peering
     assert await peering.invitations.find("soon") is None
 
 
+async def test_open_invitations_are_listed_in_parts(peering: Peering) -> None:
+    for name in "dbca":
+        await issue(peering, name, seconds=60 + ord(name))
+    await peering.invitations.issue(invitation("other", RIGA), seconds=60, actor="op", most=4)
+
+    names, after = [], None
+    while part := await peering.invitations.open(organisation=VISBY, after=after, limit=2):
+        names.append([one.id for one in part])
+        after = part[-1].expires_at, part[-1].id
+
+    assert names == [["a", "b"], ["c", "d"]]
+    assert [one.id for one in await peering.invitations.open()] == ["other", "a", "b", "c", "d"]
+
+
+async def test_partners_and_their_bundles_are_listed_in_parts(peering: Peering) -> None:
+    for organisation in (VISBY, RIGA):
+        source = BundleSource.of_peer(organisation, ADDRESSES)
+        await peering.partners.introduce(organisation, ADDRESSES, source)
+
+    partners = [await peering.partners.all(after=after, limit=1) for after in ("", RIGA, VISBY)]
+    states = [await peering.states.all(after=after, limit=1) for after in ("", RIGA, VISBY)]
+
+    assert [[one.organisation for one in part] for part in partners] == [[RIGA], [VISBY], []]
+    assert [[one.source.organisation for one in part] for part in states] == [[RIGA], [VISBY], []]
+
+
 async def test_a_partner_is_introduced_again_with_other_addresses(peering: Peering) -> None:
     await peering.partners.introduce(VISBY, ADDRESSES[:1], SOURCE)
     await peering.partners.introduce(VISBY, ADDRESSES, SOURCE)

@@ -1,8 +1,9 @@
 """What is known of certificates, in memory."""
 
+from collections import Counter
 from datetime import datetime
 
-from control_plane.model.expiry import Expiring
+from control_plane.model.expiry import Expiring, ExpiryPage
 from control_plane.model.problem import InvalidValueError
 from control_plane.model.rotation import RotationView
 from control_plane.ports.certificates import Crossing, Issued
@@ -39,6 +40,16 @@ class FakeExpiries:
 
     async def all(self) -> tuple[Expiring, ...]:
         return self.items
+
+    async def page(self, *, after: str, limit: int) -> ExpiryPage:
+        named = [(f"{number:06}", item) for number, item in enumerate(self.items)]
+        rest = [(name, item) for name, item in named if name > after]
+        return ExpiryPage(
+            items=tuple(item for _, item in rest[:limit]),
+            next=rest[limit - 1][0] if len(rest) > limit else None,
+            counts=Counter(item.severity for item in self.items),
+            first=self.items[0] if self.items else None,
+        )
 
 
 class FakeRotations:

@@ -19,7 +19,10 @@ class FakeInviting:
         ends = now + timedelta(seconds=lifetime)
         return Invitation(organisation=organisation, token=TOKEN, words="acorn agent", expires_at=ends)
 
-    async def listed(self) -> list[OpenInvitation]:
+    async def listed(
+        self, *, organisation: str = "", after: tuple[datetime, str] | None = None, limit: int | None = None
+    ) -> list[OpenInvitation]:
+        del organisation, after, limit
         return []
 
     async def withdraw(self, invitation_id: str, *, actor: str) -> None:

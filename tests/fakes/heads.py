@@ -45,9 +45,11 @@ class FakeHeads:
         ]
         return found[::-1][:limit]
 
-    async def all(self) -> list[tuple[str, HeldHead]]:
+    async def all(
+        self, *, after: tuple[str, str] = ("", ""), limit: int | None = None
+    ) -> list[tuple[str, HeldHead]]:
         last = {(held.organisation, side): (side, held) for side, held in self._kept}
-        return [last[key] for key in sorted(last)]
+        return [last[key] for key in sorted(last) if key > after][:limit]
 
     async def accept(self, organisation: TrustDomain, *, actor: str) -> None:
         del actor

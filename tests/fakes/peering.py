@@ -71,16 +71,19 @@ class FakeInvitations:
             self._spent["challenge", nonce] = organisation
         return found
 
-    async def open(self) -> list[OpenInvitation]:
+    async def open(
+        self, *, organisation: str = "", after: tuple[datetime, str] | None = None, limit: int | None = None
+    ) -> list[OpenInvitation]:
         now = self._now()
         found = [
             OpenInvitation(
                 id=name, organisation=one.organisation, actor=self._actors[name], expires_at=expires
             )
             for name, (one, expires) in self._invitations.items()
-            if expires > now
+            if expires > now and organisation in {"", one.organisation}
         ]
-        return sorted(found, key=lambda one: (one.expires_at, one.id))
+        rest = [one for one in found if after is None or (one.expires_at, one.id) > after]
+        return sorted(rest, key=lambda one: (one.expires_at, one.id))[:limit]
 
     async def withdraw(self, invitation_id: str) -> bool:
         kept = self._invitations.get(invitation_id)
@@ -132,8 +135,8 @@ class FakePartners:
         row = self._rows.get(organisation)
         return None if row is None else self._record(organisation, row)
 
-    async def all(self) -> list[PartnerRecord]:
-        return [self._record(name, self._rows[name]) for name in sorted(self._rows)]
+    async def all(self, *, after: str = "", limit: int | None = None) -> list[PartnerRecord]:
+        return [self._record(name, self._rows[name]) for name in sorted(self._rows) if name > after][:limit]
 
     async def number(self, organisation: TrustDomain, view: View) -> tuple[int, int]:
         row = self._rows.get(organisation)
@@ -177,8 +180,8 @@ class FakeBundleStates:
         self._now = now
         self._states: dict[TrustDomain, BundleState] = {}
 
-    async def all(self) -> list[BundleState]:
-        return [self._states[name] for name in sorted(self._states)]
+    async def all(self, *, after: str = "", limit: int | None = None) -> list[BundleState]:
+        return [self._states[name] for name in sorted(self._states) if name > after][:limit]
 
     async def due(self) -> list[BundleState]:
         now = self._now()

@@ -40,8 +40,9 @@ class FakeViews:
 
     known: Sequence[PartnerView] = ()
 
-    async def views(self) -> list[PartnerView]:
-        return list(self.known)
+    async def views(self, *, after: str = "", limit: int | None = None) -> list[PartnerView]:
+        found = sorted(self.known, key=lambda view: view.organisation)
+        return [view for view in found if view.organisation > after][:limit]
 
 
 @dataclass
@@ -51,8 +52,9 @@ class FakeKeeping:
     known: list[BundleState] = field(default_factory=list)
     refreshed: list[TrustDomain] = field(default_factory=list)
 
-    async def states(self) -> list[BundleState]:
-        return list(self.known)
+    async def states(self, *, after: str = "", limit: int | None = None) -> list[BundleState]:
+        found = sorted(self.known, key=lambda state: state.source.organisation)
+        return [state for state in found if state.source.organisation > after][:limit]
 
     async def follow(self, source: BundleSource, *, actor: str) -> None:
         del actor

@@ -55,18 +55,17 @@ async def fleet(call: Call, query: Mapping[str, str]) -> Values:
         "chosen": chosen,
         "all": query.get("all", "") == "yes",
         "diff": await _diff(call, chosen, everything=query.get("all", "") == "yes") if chosen else None,
-        "most": MAX_SHOWN,
     }
 
 
 async def _diff(call: Call, gateway: str, *, everything: bool) -> Any:  # noqa: ANN401 - an operation's answer
     """What it should have and has; None when it is not connected to this control plane."""
     try:
-        return await ask(call, show_diff, DiffQuery(all=everything), id=gateway)
+        return await ask(call, show_diff, DiffQuery(all=everything, limit=MAX_SHOWN), id=gateway)
     except ApiError:
         return None
 
 
 async def sources(call: Call, _: Mapping[str, str]) -> Values:
     """How discovery fares."""
-    return {"discovery": await ask(call, discovery.list_sources) if call.deps.discovery else None}
+    return {"discovery": await ask_all(call, discovery.list_sources) if call.deps.discovery else None}

@@ -8,7 +8,7 @@ from control_plane.admin import circuits, nodes
 from control_plane.admin.audit_events import AuditFilter, list_events
 from control_plane.admin.dashboard.page import Values, ask
 from control_plane.admin.dashboard.strip import DAY, Lasting, lay_out, openings, row_of, serials
-from control_plane.admin.differences import MOST, DifferenceView, DiffQuery, show_diff
+from control_plane.admin.differences import DifferenceView, difference_view, differences_of
 from control_plane.admin.listing import MAX_PAGE, OrganisationQuery
 from control_plane.admin.node_view import NodeView
 from control_plane.admin.operation import Call
@@ -136,10 +136,10 @@ async def _told(call: Call, shown: NodeView) -> list[tuple[str, int, list[Differ
     states = [state for state in await call.deps.deliveries.all() if state.connected]
     for state in states[:_GATEWAYS]:
         try:
-            diff = await ask(call, show_diff, DiffQuery(all=True), id=state.gateway)
+            differences = differences_of(call, state.gateway)
         except ApiError:
             continue  # it is connected to another replica
-        named = [each for each in diff.resources[:MOST] if shown.organisation in each.name]
-        missing = [each for each in named if each.progress is not Progress.ACKNOWLEDGED]
+        named = [each for each in differences if shown.organisation in each.name]
+        missing = [difference_view(each) for each in named if each.progress is not Progress.ACKNOWLEDGED]
         found.append((state.gateway, len(named) - len(missing), missing))
     return found

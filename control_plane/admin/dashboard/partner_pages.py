@@ -23,7 +23,8 @@ LATELY = timedelta(minutes=5)
 async def organisations(call: Call, _: Mapping[str, str]) -> Values:
     """Every partner, and the ways to become one."""
     listed = await ask_all(call, agreements.list_agreements)
-    invitations = await ask(call, peering.list_invitations) if call.deps.peering else None
+    invited = peering.InvitationQuery(limit=MAX_PAGE)
+    invitations = await ask(call, peering.list_invitations, invited) if call.deps.peering else None
     return {
         "agreements": listed.items,
         "more": listed.next is not None,

@@ -40,11 +40,12 @@ class Measured:
 
 async def trust(call: Call, _: Mapping[str, str]) -> Values:
     """Everything with a date, and what waits for an operator."""
-    dated = await ask(call, expiry.list_expiry)
+    dated = await ask_all(call, expiry.list_expiry)
     turning = await ask(call, rotation.show_rotation) if call.deps.rotations else None
     listed = (await ask_all(call, agreements.list_agreements)).items
     granted = (await ask_all(call, grants.list_grants)).items
-    sources = (await ask(call, bundle_sources.list_sources)).items if call.deps.peering else ()
+    states = await call.deps.peering.bundles.states() if call.deps.peering else ()
+    sources = [bundle_sources.source_view(state) for state in states if state.held or state.code]
     revoked = AuditFilter(event_type=EventType.NODE_REVOKED, limit=_TOLD)
     return {
         "expiry": dated,

@@ -10,9 +10,33 @@ from control_plane.admin.codes import CODES
 from control_plane.admin.openapi import Document, describe
 from control_plane.admin.operation import Operation
 from control_plane.admin.tokens import Role
+from tests.unit.admin.listed import arrays, paged
 from tests.unit.admin.world import World
 
 OPERATIONS = [route.operation for route in ROUTES]
+# Arrays beside lists, and what bounds them; ``settings`` of circuits, ``groups`` and the like are the code's.
+BOUNDED = {
+    ("/api/v1/audit/heads", "refused"): "the newest hundred",
+    ("/api/v1/audit/statistics", "organisations"): "those with the most requests",
+    ("/api/v1/audit/statistics", "principals"): "those with the most requests",
+    ("/api/v1/federation/bundles/{organisation}/crls", "crls"): "one bundle",
+    ("/api/v1/federation/bundles/{organisation}/crls", "lists"): "one bundle",
+    ("/api/v1/federation/bundles/{organisation}/crls", "problems"): "one bundle",
+    ("/api/v1/federation/check", "groups"): "as many as there are",
+    ("/api/v1/federation/circuits", "settings"): "as many as there are",
+    ("/api/v1/federation/gateways/{id}/deliveries", "deliveries"): "types of resources",
+    ("/api/v1/federation/info", "anchors"): "our own",
+    ("/api/v1/federation/nodes/{key}/circuit", "gateways"): "our own, and their resources of one node",
+    ("/api/v1/federation/rotation", "anchors"): "our own",
+    ("/api/v1/federation/rotation", "confirmed"): "what an operator confirmed of one step",
+    ("/api/v1/federation/rotation", "waiting"): "one step of one rotation",
+    ("/api/v1/federation/sources", "conflicts"): "the first hundred",
+    ("/api/v1/metrics/targets", ""): "our own gateways, in a form that is not ours",
+    ("/api/v1/status", "gateways"): "our own",
+    ("/api/v1/status", "problems"): "the first hundred",
+    ("/api/v1/status", "waiting"): "as many as there are",
+    ("/readyz", "waiting"): "as many as there are",
+}
 NAMED = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda o: f"{o.method} {o.path} {o.media}")
 
 
@@ -64,18 +88,28 @@ def test_every_code_is_named(document: Document) -> None:
     assert document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"] == sorted(CODES)
 
 
-@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("role", [None, *Role])
 async def test_a_role_may_do_exactly_what_the_document_says(
-    world: World, role: Role, monkeypatch: pytest.MonkeyPatch
+    world: World, role: Role | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_export, "HOLD", 0.0)  # a question for news that waits for none
-    for operation in OPERATIONS:
-        path = re.sub(r"{\w+}", "nobody@nowhere.example", operation.path)
-        before = world.state
+    paths = (await world.call("GET", "/openapi.json")).document["paths"]
+    operations = [(path, method, described) for path in paths for method, described in paths[path].items()]
+    assert len(operations) == len({(each.path, each.method) for each in OPERATIONS})
+    for template, method, described in operations:
+        path = re.sub(r"{\w+}", "nobody@nowhere.example", template)
+        needed = Role(described["x-role"]) if described["security"] else None
+        before, headers = world.state, world.bearer(role) if role else {}
 
-        answer = await world.remote(operation.method, path, headers=world.bearer(role), body=b"")
+        answer = await world.remote(method.upper(), path, headers=headers, body=b"")
 
-        refused = answer.status == 403 and answer.code == "not_permitted"
-        allowed = operation.role is None or role.covers(operation.role)
-        assert refused != allowed, f"{operation.method} {operation.path}"
-        assert allowed or world.state == before, f"{operation.method} {operation.path}"
+        expected = None if needed is None or (role and role.covers(needed)) else 403 if role else 401
+        refused = answer.status if answer.status in {401, 403} else None
+        assert refused == expected, f"{method} {template}"
+        assert expected is None or world.state == before, f"{method} {template}"
+
+
+def test_every_list_is_read_in_pages(document: Document) -> None:
+    pages = {(each.path, "items") for each in paged(document)}
+
+    assert arrays(document) - pages == BOUNDED.keys()

@@ -8,15 +8,15 @@ import pytest
 
 from control_plane.model.bundle import Bundle
 from control_plane.model.change import Kind
-from control_plane.model.expiry import Dated, DatedKind, Urgency
+from control_plane.model.expiry import Dated, DatedKind, Expiring, Urgency
 from control_plane.model.gateway import Gateway
 from control_plane.model.identity import ObjectId, SpiffeId, TrustDomain
 from control_plane.model.node import Endpoint
 from control_plane.ports.certificates import Issued
-from control_plane.ports.objects import Write
+from control_plane.ports.objects import Mode, Write
 from control_plane.ports.peering import StoredInvitation
 from control_plane.trust.authority import Authority
-from control_plane.trust.expiry import of_bundle, urgency, watch
+from control_plane.trust.expiry import Ending, of_bundle, page, watch
 from control_plane.trust.watch import Watch
 from tests.fakes.certificates import FakeIssued
 from tests.fakes.objects import FakeObjects
@@ -54,11 +54,11 @@ def dated(left: timedelta, life: timedelta, kind: DatedKind = DatedKind.LEAF, na
 def test_urgency_follows_the_life_of_what_lives_shortly_and_the_calendar_for_the_rest(
     left: timedelta, life: timedelta, expected: Urgency
 ) -> None:
-    assert urgency(dated(left, life), NOW) is expected
+    assert Ending.of(dated(left, life)).urgency(NOW) is expected
 
 
 def test_an_invitation_is_meant_to_end() -> None:
-    assert urgency(dated(timedelta(seconds=1), HOUR, DatedKind.INVITATION), NOW) is Urgency.OK
+    assert Ending.of(dated(timedelta(seconds=1), HOUR, DatedKind.INVITATION)).urgency(NOW) is Urgency.OK
 
 
 def test_the_most_urgent_comes_first_then_what_ends_first() -> None:
@@ -69,7 +69,7 @@ def test_the_most_urgent_comes_first_then_what_ends_first() -> None:
         dated(6 * DAY, 3650 * DAY, DatedKind.PARTNER_ANCHOR, "anchor"),
     ]
 
-    found = watch(items, NOW)
+    found = watch(map(Ending.of, items), NOW)
 
     assert [(one.subject, one.severity, one.seconds_left) for one in found] == [
         ("crl 1", "expired", -86400),
@@ -79,9 +79,28 @@ def test_the_most_urgent_comes_first_then_what_ends_first() -> None:
     ]
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_pages_are_the_whole_in_parts(limit: int) -> None:
+    lives = [(DAY * n / 4, DAY * 3) for n in range(-3, 12)] + [(DAY, 2 * DAY)] * 2
+    items = [Ending.of(dated(left, life, name=f"it {n}")) for n, (left, life) in enumerate(lives)]
+    whole, after = watch(items, NOW), ""
+    parts: list[Expiring] = []
+
+    while True:
+        some = page(items, NOW, after=after, limit=limit)
+        parts += some.items
+        if some.next is None:
+            break
+        after = some.next
+
+    assert tuple(parts) == whole
+    assert some.first == whole[0]
+    assert sum(some.counts.values()) == len(whole)
+
+
 @pytest.mark.parametrize("kind", list(DatedKind))
 def test_each_kind_says_what_breaks(kind: DatedKind) -> None:
-    (one,) = watch([dated(DAY, DAY, kind)], NOW)
+    (one,) = watch([Ending.of(dated(DAY, DAY, kind))], NOW)
 
     assert one.breaks
     assert "{" not in one.breaks
@@ -135,3 +154,26 @@ async def test_the_watch_gathers_what_ends_from_everywhere(tmp_path: Path) -> No
         ("root", "luebeck.example"),
     ]
     assert "gateway removed" not in {one.subject for one in found}
+
+
+async def test_the_watch_sees_what_changed_since_it_looked(tmp_path: Path) -> None:
+    partner = Authority.open(tmp_path / "visby", TrustDomain("visby.example"), now=NOW)
+    objects, bundle = FakeObjects(), partner.bundle()
+    watching = Watch(
+        own=LUEBECK,
+        authority=Authority.open(tmp_path / "ca", LUEBECK, now=NOW),
+        objects=objects,
+        issued=FakeIssued(),
+        invitations=FakeInvitations(now=lambda: NOW),
+        clock=lambda: NOW,
+    )
+
+    seen: list[int] = []
+    for value in (None, bundle, None):
+        if seen:
+            mode = Mode.UPSERT if value else Mode.DELETE
+            await objects.write([Write(Kind.BUNDLE, bundle.key, value, mode)], actor="ada")
+        found = await watching.page(after="", limit=10)
+        seen.append(sum(one.kind is DatedKind.PARTNER_ANCHOR for one in found.items))
+
+    assert seen == [0, 1, 0]
