@@ -95,12 +95,12 @@ def _by_hand(steering: Steering) -> tuple[str, str, str, Circuit]:
 
 @route(Operation("GET", CIRCUITS, PageQuery, CircuitList, "Circuits that are open or half open"))
 async def list_circuits(call: Call, query: PageQuery) -> Reply:
-    """One page, by node, gateway and resource, with what is wrong with the settings."""
+    """One page, what was opened by hand first, by node; with what is wrong with the settings."""
     fitness = call.deps.fitness
     if fitness is None:
         return Reply(CircuitList(items=(), next=None, total=0, settings=()))
     found = [*map(_by_hand, fitness.held_open()), *fitness.circuits()]
-    page, following = part(found, query, lambda one: "|".join(one[:3]))
+    page, following = part(found, query, lambda one: "|".join(("12"[bool(one[1])], *one[:3])))
     items = await shaped(page, lambda one: _view(*one))
     faults = tuple(
         SettingFault(one.subject.partition(" ")[2], one.detail, one.hint) for one in fitness.lint()

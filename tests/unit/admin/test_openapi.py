@@ -14,9 +14,10 @@ from tests.unit.admin.listed import arrays, paged
 from tests.unit.admin.world import World
 
 OPERATIONS = [route.operation for route in ROUTES]
-# Arrays beside lists, and what bounds them; ``settings`` of circuits, ``groups`` and the like are the code's.
+# Arrays that need no pages, and what bounds them.
 BOUNDED = {
     ("/api/v1/audit/heads", "refused"): "the newest hundred",
+    ("/api/v1/audit/reconciling", "items"): "as many as are compared at once",
     ("/api/v1/audit/statistics", "organisations"): "those with the most requests",
     ("/api/v1/audit/statistics", "principals"): "those with the most requests",
     ("/api/v1/federation/bundles/{organisation}/crls", "crls"): "one bundle",
@@ -34,6 +35,7 @@ BOUNDED = {
     ("/api/v1/metrics/targets", ""): "our own gateways, in a form that is not ours",
     ("/api/v1/status", "gateways"): "our own",
     ("/api/v1/status", "problems"): "the first hundred",
+    ("/api/v1/status", "warnings"): "the first hundred",
     ("/api/v1/status", "waiting"): "as many as there are",
     ("/readyz", "waiting"): "as many as there are",
 }
