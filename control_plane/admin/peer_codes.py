@@ -74,7 +74,7 @@ _FAMILIES: tuple[tuple[int, str, Mapping[str, str]], ...] = (
         {
             "challenge_unknown": "The partner's control plane knows no such challenge",
             "challenge_replayed": "The challenge has been answered before",
-            "challenge_expired": "The challenge has expired: it is good for five minutes",
+            "challenge_expired": "The challenge has expired before it was answered",
             "challenge_crossed": "The challenge was made for another organisation",
         },
     ),

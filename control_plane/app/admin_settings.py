@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationInfo
 
@@ -29,6 +30,14 @@ def roles_of(text: str) -> Mapping[SpiffeId, Role]:
             raise ValueError(message)
         found[SpiffeId(name)] = Role(role)
     return found
+
+
+def _check_url(text: str) -> str:
+    found = urlsplit(text)
+    if text and (found.scheme not in {"http", "https"} or not found.hostname):
+        message = f"expected http://<host>:<port>/v1/traces, got {text[:80]!r}"
+        raise ValueError(message)
+    return text
 
 
 def _check_pair(key: Path | None, info: ValidationInfo) -> Path | None:
@@ -69,6 +78,12 @@ class AdminSettings(BaseModel):
     )
     admin_client_ca_file: Path | None = Field(
         default=None, description="PEM of the authorities of their certificates; empty: our own anchors"
+    )
+
+    admin_traces_url: Annotated[str, AfterValidator(_check_url)] = Field(
+        default="",
+        description="URL of an OpenTelemetry collector (OTLP over HTTP, as JSON) for spans of the admin API;"
+        " needs the extra otel; empty: no spans",
     )
 
     @property

@@ -25,6 +25,7 @@ from control_plane.app.listening import parse_listen
 from control_plane.app.own_trust import credentials, follow_files, open_authority, rotating, utc_now, watch
 from control_plane.app.partnership import Partnership
 from control_plane.app.settings import Settings, SettingsError
+from control_plane.app.traces import trace
 from control_plane.app.tuning import tuning_of
 from control_plane.app.up import prepare_state
 from control_plane.app.validation import trial_of
@@ -245,6 +246,7 @@ def _admin(parts: Parts) -> AbstractAsyncContextManager[Serving]:
     settings = parts.settings
     socket_path = settings.run_dir / "admin.sock"
     app = create_app(parts.dependencies())
+    trace(app, settings)
     if not settings.admin_listen:
         return serve_admin(app, socket_path)
     _first_token(settings)

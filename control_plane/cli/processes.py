@@ -22,6 +22,7 @@ SETTINGS = {
     "admin_certificate_file": "PEM chain of the admin API's certificate: then it is HTTPS.",
     "admin_key_file": "Its key, PEM.",
     "admin_client_roles": "<SPIFFE id>=<role> of clients whose certificate replaces a token, by commas.",
+    "admin_traces_url": "URL of an OpenTelemetry collector (OTLP/HTTP, JSON) for spans of the admin API.",
     "admin_client_ca_file": "PEM of the authorities of those certificates.  [default: our own anchors]",
     "peering_listen": "<IP>:<port> where partners' control planes reach this one.",
     "peering_address": "<host>:<port> that partners are told.  [default: --peering-listen]",
