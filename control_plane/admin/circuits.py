@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from control_plane.admin.listing import PageQuery, part, shaped
 from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
-from control_plane.admin.stored import find, value_of
+from control_plane.admin.spoken import find_node
+from control_plane.admin.stored import value_of
 from control_plane.model.change import Kind
 from control_plane.model.circuit import Circuit, CircuitState
 from control_plane.model.node import NodeStatus
@@ -111,9 +112,7 @@ async def list_circuits(call: Call, query: PageQuery) -> Reply:
 @route(Operation("GET", CIRCUIT, Nothing, NodeCircuit, "The circuits to one node"))
 async def show_circuit(call: Call, _: Nothing) -> Reply:
     """State, reason, since when, until when; by gateway and resource."""
-    key = (
-        await find(call, Kind.NODE, await call.deps.node_ids.key_of(call.path["key"], call.deps.objects))
-    ).key
+    key = (await find_node(call)).key
     held = await call.deps.objects.get(Kind.STEERING, key)
     return Reply(node_circuit(call, key, value_of(held, Steering) if held else None))
 

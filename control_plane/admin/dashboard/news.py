@@ -71,18 +71,23 @@ class News:
                 await self._look()
                 self._looking = asyncio.create_task(self._keep_looking(), name="dashboard news")
             with suppress(ConnectionError, TimeoutError):  # the browser went away, or takes nothing
-                await self._tell(answer, event, request.headers.get("Last-Event-ID", ""), stands)
+                await self._tell(request, answer, event, stands)
         finally:
             self._followers.discard(event)
         return answer
 
     async def _tell(
-        self, answer: web.StreamResponse, event: asyncio.Event, had: str, stands: Callable[[], bool]
+        self,
+        request: web.Request,
+        answer: web.StreamResponse,
+        event: asyncio.Event,
+        stands: Callable[[], bool],
     ) -> None:
+        had = request.headers.get("Last-Event-ID", "")
         state, _, row = had.rpartition("/") if had else (self._state, "", self._newest)
         await _send(answer, "retry: 1000\n\n")
         quiet = 0
-        while not self._closing:
+        while not self._closing and not _left(request):
             if not stands():
                 await _send(answer, "event: ended\ndata: signed out\n\n")
                 return
@@ -167,6 +172,11 @@ class News:
             (deps.overview.problems, deps.waiting(), fleet, [each[:3] for each in circuits], comparing)
         )
         return sha256(seen.encode("utf-8", "replace")).hexdigest()[:8]
+
+
+def _left(request: web.Request) -> bool:
+    """Whether the browser has closed the connection: nobody need write to it to know."""
+    return request.transport is None or request.transport.is_closing()
 
 
 async def _set(event: asyncio.Event, *, within: float) -> bool:

@@ -23,6 +23,7 @@ class Stream:
     """The events of one open page."""
 
     def __init__(self, answer: aiohttp.ClientResponse) -> None:
+        self._answer = answer
         self._content = answer.content
         self.last = ""
 
@@ -37,6 +38,10 @@ class Stream:
                 self.last = fields.get("id", [self.last])[0]
                 if fields.get("event") == [wanted]:
                     return "\n".join(fields["data"])
+
+    def leave(self) -> None:
+        """As a browser that goes to another page."""
+        self._answer.close()
 
     async def rest(self) -> bytes:
         """What comes until the end, which must come."""
@@ -165,6 +170,26 @@ async def test_who_is_not_signed_in_any_more_is_told_so_and_gets_nothing_more(
     assert rest == b""
     async with session.get("/ui/events") as answer:
         assert answer.status == 401
+
+
+async def test_who_goes_away_without_a_word_leaves_room_for_others_soon(
+    session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(news, "ASK", 0.05)
+    monkeypatch.setattr(news, "MAX_FOLLOWERS", 1)
+    async with opened(session) as stream:
+        stream.leave()
+
+    for _ in range(200):
+        if await _status(session) == 200:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it is still counted")
+
+
+async def _status(session: aiohttp.ClientSession) -> int:
+    async with session.get("/ui/events") as answer:
+        return answer.status
 
 
 async def _ended(world: World, session: aiohttp.ClientSession, how: str) -> None:

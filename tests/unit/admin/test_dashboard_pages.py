@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -14,13 +15,17 @@ from control_plane.admin.dashboard.routes_page import question
 from control_plane.admin.tokens import Role
 from control_plane.admin.views import GrantView
 from control_plane.model.audit import AuditEvent, EventType
+from control_plane.model.change import Kind
 from control_plane.model.conditions import Conditions, Window
 from control_plane.model.delivery import Delivery, Difference, Progress, Refusal
 from control_plane.model.grant import Capability
+from control_plane.model.held import Held
 from control_plane.model.identity import ObjectId
 from control_plane.model.xds import CLUSTER, LISTENER
 from control_plane.ports.deliveries import GatewayState
+from control_plane.ports.objects import Write
 from tests.unit.admin.browsing import Browser, trusted
+from tests.unit.admin.hostile_sources import SIGHTING
 from tests.unit.admin.world import OWN, PARTNER, World, certificate, grant, node, own_resource, resource
 
 
@@ -277,3 +282,17 @@ async def test_nodes_come_page_by_page_and_can_be_found(
 
 def names(text: str) -> list[str]:
     return re.findall(r'href="/ui/node\?key=[^"]+">([^<]+)<', text)
+
+
+async def test_a_node_that_only_sources_speak_of_has_its_page_and_its_circuit(
+    world: World, browser: Browser
+) -> None:
+    sighting = replace(SIGHTING, name="the northern one", region="north", version="1.2")
+    held = Held(sighting=sighting, since=datetime(2026, 1, 2, tzinfo=UTC))
+    await world.objects.write([Write(Kind.SIGHTING, held.key, held)], actor="consul")
+
+    text = await browser.page(f"node?key={held.node_key}")
+    circuit = await world.call("GET", f"/api/v1/federation/nodes/{held.node_key}/circuit")
+
+    assert "the northern one" in text
+    assert (circuit.status, circuit.document["state"]) == (200, "closed")
