@@ -21,13 +21,18 @@ class DiffQuery(PageQuery):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DifferenceView:
-    """One resource: the version that is wanted, and whether it is acknowledged, refused, or on its way."""
+    """One resource: the version that is wanted, and whether it is acknowledged, refused, or on its way.
+
+    ``chains`` are those of an acknowledged listener. Envoy replaces them in place, and goes on naming the
+    version that the listener began with: it is by its chains that the present one is known.
+    """
 
     type: str
     name: str
     wanted: str
     progress: Progress
     detail: str
+    chains: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +81,7 @@ def difference_view(each: Difference) -> DifferenceView:
         wanted=each.version,
         progress=each.progress,
         detail=each.detail,
+        chains=each.chains,
     )
 
 

@@ -6,7 +6,7 @@ import click
 
 from control_plane.cli.api import path_of
 from control_plane.cli.faults import Exit
-from control_plane.cli.live import gateways_of, versions
+from control_plane.cli.live import Held, gateways_of, versions
 from control_plane.cli.options import Place, output_option, pass_place, show
 from control_plane.cli.text import clean, table
 
@@ -59,17 +59,19 @@ def _only(place: Place) -> str:
     return str(items[0]["id"])
 
 
-def _compare(document: dict[str, Any], live: dict[str, dict[str, str]]) -> None:
-    """Add what is live; Envoy does not tell the versions of endpoints."""
+def _compare(document: dict[str, Any], live: dict[str, dict[str, Held]]) -> None:
+    """Add what is live; Envoy does not tell the versions of endpoints, nor of chains replaced in place."""
     named = set()
     for each in document["resources"]:
         named.add((each["type"], each["name"]))
         if each["type"] in live:
-            each["live"] = live[each["type"]].get(each["name"], "")
+            held = live[each["type"]].get(each["name"], Held("", []))
+            same = held.chains and held.chains == each["chains"]
+            each["live"] = each["wanted"] if same else held.version
     for kind, found in live.items():
         document["resources"] += [
-            {"type": kind, "name": name, "wanted": "", "progress": "gone", "detail": "", "live": version}
-            for name, version in found.items()
+            {"type": kind, "name": name, "wanted": "", "progress": "gone", "detail": "", "live": held.version}
+            for name, held in found.items()
             if (kind, name) not in named
         ]
 

@@ -7,6 +7,7 @@ others.
 import http.client
 import json
 import socket
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,17 @@ def living(state_dir: Path, route: str) -> dict[str, Any]:
     return {"gateway": found[0].name, "clusters": [_cluster(each) for each in chosen[:_MOST]]}
 
 
-def versions(directory: Path) -> dict[str, dict[str, str]]:
-    """The versions of what Envoy has, by kind and name; of endpoints it tells none."""
-    found: dict[str, dict[str, str]] = {}
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The version that Envoy names, and the filter chains of a listener that is not being replaced."""
+
+    version: str
+    chains: list[str]
+
+
+def versions(directory: Path) -> dict[str, dict[str, Held]]:
+    """What Envoy has, by kind and name; of endpoints it tells no version."""
+    found: dict[str, dict[str, Held]] = {}
     for kind, (resource, inner) in _DUMPS.items():
         entries = read(directory, f"/config_dump?resource={resource}").get("configs", [])
         found[kind] = {}
@@ -76,8 +85,15 @@ def versions(directory: Path) -> dict[str, dict[str, str]]:
             state = entry.get("active_state", entry) if kind == "listeners" else entry
             name = state.get(inner, entry).get("name", "") if inner else entry.get("name", "")
             if state.get("version_info"):
-                found[kind][name] = state["version_info"]
+                found[kind][name] = Held(state["version_info"], _chains(entry))
     return found
+
+
+def _chains(entry: dict[str, Any]) -> list[str]:
+    if "warming_state" in entry:
+        return []
+    chains = entry.get("active_state", {}).get("listener", {}).get("filter_chains", [])
+    return [str(chain.get("name", "")) for chain in chains]
 
 
 def _cluster(status: dict[str, Any]) -> dict[str, Any]:

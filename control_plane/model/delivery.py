@@ -37,10 +37,14 @@ class Progress(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One resource that a gateway should have in this version; ``detail`` is Envoy's, of a refusal."""
+    """One resource that a gateway should have in this version; ``detail`` is Envoy's, of a refusal.
+
+    ``chains`` are a listener's: Envoy replaces them in place, and then still names the version before.
+    """
 
     type_url: str
     name: str
     version: str
     progress: Progress
     detail: str = ""
+    chains: tuple[str, ...] = ()

@@ -2,7 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
+from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
+
 from control_plane.model.delivery import Difference, Progress
+from control_plane.model.xds import LISTENER
 from control_plane.xds.channel import Channel
 
 
@@ -28,4 +32,14 @@ def _of(channel: Channel) -> Iterator[Difference]:
         elif name in waiting:
             yield Difference(channel.type_url, name, version, Progress.WAITING)
         else:
-            yield Difference(channel.type_url, name, version, Progress.ACKNOWLEDGED)
+            chains = _chains(channel, name) if channel.type_url == LISTENER else ()
+            yield Difference(channel.type_url, name, version, Progress.ACKNOWLEDGED, chains=chains)
+
+
+def _chains(channel: Channel, name: str) -> tuple[str, ...]:
+    """The names of a listener's filter chains."""
+    entry = channel.shelf.get(name)
+    if entry is None:
+        return ()
+    (sent,) = DeltaDiscoveryResponse.FromString(entry.frame).resources
+    return tuple(chain.name for chain in Listener.FromString(sent.resource.value).filter_chains)

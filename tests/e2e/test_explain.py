@@ -86,6 +86,11 @@ async def offered(running: Pair, name: str) -> None:
     await running.novgorod.post("/federation/resources", known)
 
 
+async def same(organisation: Organisation) -> bool:
+    """Whether the gateway has what it should have, also where filter chains were replaced in place."""
+    return not (await typed(organisation, "diff", "--live"))["resources"]
+
+
 async def test_the_true_cause_of_each_staged_failure_is_named() -> None:
     with room() as directory:
         async with pair(directory, QUICK) as running:
@@ -138,6 +143,7 @@ async def test_the_true_cause_of_each_staged_failure_is_named() -> None:
 
             await novgorod.post("/federation/agreements/luebeck.example/pause", {"reason": "quarrel"})
             found["paused agreement"] = await until("agreement_paused", novgorod, ROUTE)
+            await eventually("listeners as wanted, cut as they were", lambda: same(novgorod), within=20.0)
 
     assert found == {
         "unknown resource": "unknown_resource",

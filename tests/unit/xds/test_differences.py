@@ -1,7 +1,10 @@
 """How far each resource got: waiting, in flight, refused, acknowledged."""
 
+from envoy.config.listener.v3.listener_components_pb2 import FilterChain
+from envoy.config.listener.v3.listener_pb2 import Listener
+
 from control_plane.model.delivery import Progress
-from control_plane.model.xds import CLUSTER, LISTENER
+from control_plane.model.xds import CLUSTER, LISTENER, XdsResource
 from tests.unit.xds.ads import Client, board, put, resource, take
 
 
@@ -10,7 +13,8 @@ def progress(client: Client) -> dict[str, Progress]:
 
 
 def test_each_resource_is_told_with_the_wanted_version_and_how_far_it_got() -> None:
-    world = board(resource(CLUSTER, "a"), resource(CLUSTER, "b"), resource(LISTENER, "l"))
+    listener = Listener(name="l", filter_chains=[FilterChain(name="partners@4")]).SerializeToString()
+    world = board(resource(CLUSTER, "a"), resource(CLUSTER, "b"), XdsResource.of(LISTENER, "l", listener))
     client = Client(world)
     client.ask(CLUSTER)
     client.ask(LISTENER)
@@ -31,6 +35,7 @@ def test_each_resource_is_told_with_the_wanted_version_and_how_far_it_got() -> N
     assert changed["b"].progress is Progress.REFUSED
     assert changed["b"].detail.endswith("bad")
     assert changed["l"].progress is Progress.ACKNOWLEDGED
+    assert changed["l"].chains == ("partners@4",)
 
 
 def test_what_is_gone_or_was_not_asked_for_is_not_told() -> None:
