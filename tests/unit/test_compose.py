@@ -98,6 +98,30 @@ def test_nothing_runs_as_root_or_may_become_it(name: str) -> None:
     assert "privileged" not in service
 
 
+def test_consul_is_not_asked_to_change_its_user_and_may_write_where_it_must() -> None:
+    """Its image's entry point does both unless told otherwise; without root it then ends (su-exec)."""
+    service = SERVICES["consul"]
+
+    assert service["environment"]["CONSUL_DISABLE_PERM_MGMT"]
+    assert "/consul/data" in service["tmpfs"]
+
+
+def test_novgorod_is_what_luebeck_is() -> None:
+    """So what is tried by hand with one of them holds for the other (tests/integration/compose)."""
+
+    def as_novgorod(service: dict[str, Any]) -> dict[str, Any]:
+        told = json.dumps(service).replace("172.30.8.20", "172.30.8.30")
+        for mine, theirs in (("luebeck", "novgorod"), ("LUEBECK", "NOVGOROD")):
+            told = told.replace(mine, theirs)
+        found: dict[str, Any] = json.loads(told)
+        if "networks" in found:
+            del found["networks"]["desk"]  # Prometheus and Grafana are Lübeck's
+        return found
+
+    for part in ("", "-gateway"):
+        assert as_novgorod(SERVICES[f"luebeck{part}"]) == SERVICES[f"novgorod{part}"]
+
+
 def test_our_image_is_not_run_by_root_and_its_files_are_in_the_context() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
     ignored = (ROOT / ".dockerignore").read_text().split()
