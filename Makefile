@@ -21,7 +21,7 @@ help:
 	@echo 'make check                 ruff, mypy, import-linter and the shape of the code base'
 	@echo 'make bench NAME=… QUICK=1  one benchmark of bench/; JSON lines on standard output'
 	@echo 'make reference             rewrite docs/reference/ from the code'
-	@echo 'make screenshots TO=…       pictures of every page of the dashboard (build/screenshots); README=1 renews those of README.md'
+	@echo 'make screenshots TO=…       pictures of every page of the dashboard (build/screenshots), after MINUTES=… of life; README=1 renews those of README.md'
 	@echo 'make stubs                 rewrite typings/ from the Envoy messages that are imported'
 	@echo 'make lock UPGRADE=1        pin the dependencies again'
 	@echo 'make clean                 remove the virtual environment and caches'
@@ -63,7 +63,8 @@ reference: $(VENV)/.dev
 	$(BIN)/python -m tools.reference
 
 screenshots: $(VENV)/.dev
-	@exec $(BIN)/python -m tools.screenshots $(TO) $(if $(filter-out 0,$(README)),--readme)
+	@tools/setup packages chromium fonts-inter
+	@exec $(BIN)/python -m tools.screenshots $(TO) $(if $(filter-out 0,$(README)),--readme) $(if $(MINUTES),--minutes=$(MINUTES))
 
 stubs: $(VENV)/.dev
 	$(BIN)/python tools/stubs.py

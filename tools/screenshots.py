@@ -1,7 +1,8 @@
 """Pictures of every page of the dashboard, at 1,440 and 400 pixels, light and dark, over a real system.
 
-    python tools/screenshots.py DIRECTORY            write them there
-    python tools/screenshots.py DIRECTORY --readme   and the three of the README into docs/screenshots/
+    python -m tools.screenshots DIRECTORY               write them there
+    python -m tools.screenshots DIRECTORY --minutes=20  after the system has lived so long
+    python -m tools.screenshots DIRECTORY --readme      and the three of the README into docs/screenshots/
 
 The system is that of tools/stage.py. Which pages there are is taken from the dashboard itself: those of the
 menu, and of every other the first address that a page links to.
@@ -19,11 +20,30 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from control_plane.admin.dashboard.pages import PAGES
 from tools.stage import Stage, stage
+from tools.stage_past import go_on, live
+from tools.stage_treaties import introduce
 
 WIDTHS = {"wide": 1440, "narrow": 400}
 SCHEMES = ("light", "dark")
 README = {"overview": "light", "organisation": "light", "audit": "dark"}
 FOLDER = Path(__file__).parent.parent / "docs" / "screenshots"
+# What some pages show only when they are asked.
+MORE = {
+    "organisation": "organisation?name=luebeck.example",
+    "organisation-revoke": "organisation?name=luebeck.example&verb=revoke",
+    "organisation-pending": "organisation?name=visby.example",
+    "node": "node?key=bergen-1@bergen.example",
+    "node-drain": "node?key=luebeck-1@luebeck.example&verb=drain",
+    "routes-works": "routes?subject=orders@luebeck.example&about=route",
+    "routes-stopped": "routes?subject=stockfish@bergen.example&about=route",
+    "gateways-diff": "gateways?gateway=novgorod-2",
+    "refused": "organisation?name=nobody.example",
+}
+# What has an address that nobody can know before: the page that links to it, and the link.
+LINKED = {
+    "reconciliation-report": ("reconciliation", "tr:has(.problem) a[href*='reconciliation?id=']"),
+    "request": ("audit?resource=orders@luebeck.example", "a[href*='request?id=']"),
+}
 # As root there is no sandbox; the rest keeps Chromium from calling home.
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 _ROOT = "/ui/"
@@ -57,6 +77,12 @@ async def _work(page: Page, root: str) -> str:
     return page.url.partition(_ROOT)[2]
 
 
+async def linked(page: Page, root: str, path: str, selector: str) -> str:
+    """Where the first such link of a page leads."""
+    await page.goto(f"{root}{_ROOT}{path}")
+    return ((await page.locator(selector).first.get_attribute("href")) or "").partition(_ROOT)[2]
+
+
 async def shoot(page: Page, url: str, into: Path, name: str) -> int:
     """One page in each width; the number of pictures."""
     for size, width in WIDTHS.items():
@@ -74,7 +100,10 @@ async def take(browser: Browser, running: Stage, into: Path, *, readme: bool) ->
         page = await context.new_page()
         count += await shoot(page, f"{running.root}{_ROOT}login", into, f"login-{{}}-{scheme}")
         await page.goto(await running.link())
-        for path, address in (await addresses(page, running.root)).items():
+        found = await addresses(page, running.root) | MORE
+        for name, (path, selector) in LINKED.items():
+            found[name] = await linked(page, running.root, path, selector)
+        for path, address in found.items():
             name = path.replace("/", "-") or "overview"
             count += await shoot(page, f"{running.root}{_ROOT}{address}", into, f"{name}-{{}}-{scheme}")
             if readme and README.get(name) == scheme:
@@ -85,14 +114,19 @@ async def take(browser: Browser, running: Stage, into: Path, *, readme: bool) ->
     return count
 
 
-async def run(directory: Path, chromium: str, into: Path, *, readme: bool) -> None:
-    """Start the system, take the pictures, stop it."""
+async def run(directory: Path, chromium: str, into: Path, *, minutes: float, readme: bool) -> None:
+    """Start the system, let it live, take the pictures, stop it."""
     async with stage(directory) as running, async_playwright() as playwright:
+        await introduce(running)
+        await live(running, minutes)
+        meanwhile = asyncio.create_task(go_on(running), name="traffic")
         browser = await playwright.chromium.launch(executable_path=chromium, args=list(OPTIONS))
         try:
             count = await take(browser, running, into, readme=readme)
         finally:
             await browser.close()
+            meanwhile.cancel()
+            await asyncio.wait([meanwhile])
     print(f"{count} pictures in {into}")
 
 
@@ -102,12 +136,14 @@ def main(arguments: list[str]) -> None:
     if chromium is None:
         raise SystemExit("expected Debian's package chromium: apt-get install chromium")
     places = [argument for argument in arguments if not argument.startswith("-")]
+    lived = [argument.partition("=")[2] for argument in arguments if argument.startswith("--minutes=")]
     into = Path(places[0] if places else "build/screenshots")
     into.mkdir(parents=True, exist_ok=True)
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="proxenia-shots-") as name:
         Path(name).chmod(0o711)  # the embedded PostgreSQL runs as another user when we are root
-        asyncio.run(run(Path(name), chromium, into, readme="--readme" in arguments))
+        minutes = float(lived[0]) if lived else 0.0
+        asyncio.run(run(Path(name), chromium, into, minutes=minutes, readme="--readme" in arguments))
 
 
 if __name__ == "__main__":

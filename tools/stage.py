@@ -1,36 +1,39 @@
-"""A federation that has something to show: partners, traffic, a failing service, a denial, an open request.
+"""A federation that has something to show, in real processes; Novgorod's dashboard is looked at.
 
-Novgorod's dashboard is the one that is looked at. Lübeck and Bergen joined it; Visby asks to.
+Who is whose partner is in tools/stage_treaties.py, and what happened since in tools/stage_past.py.
 """
 
 import asyncio
 import json
 import os
+import socket
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 
-from control_plane.app.demo.organisation import Organisation, eventually, free_port
+from control_plane.app.demo.organisation import Organisation, Site, free_port
 from control_plane.app.demo.scene import all_of
 from control_plane.app.demo.upstream import Upstream
 
+SERVICES = ("orders", "stockfish", "ledger")
 WITHIN = aiohttp.ClientTimeout(total=10)
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """``root`` is the address of novgorod's dashboard."""
+    """``root`` is the address of Novgorod's dashboard, ``nodes_file`` what its operator writes nodes into."""
 
     novgorod: Organisation
     luebeck: Organisation
     bergen: Organisation
     root: str
-    stockfish: Upstream
+    services: Mapping[str, Upstream]
+    nodes_file: Path
 
     async def link(self) -> str:
         """An address that signs a browser in, once."""
@@ -42,94 +45,50 @@ class Stage:
         said = (await asyncio.wait_for(process.communicate(), 30))[0]
         return str(json.loads(said)["url"])
 
-    async def call(self, caller: Organisation, resource: str, path: str, times: int) -> None:
-        """Requests of the caller's application, one after the other."""
-        url = f"http://127.0.0.1:{caller.sites[0].egress}{path}"
+    async def call(
+        self, caller: Organisation, resource: str, path: str = "/", *, times: int = 1, site: int = 0
+    ) -> None:
+        """Requests of the caller's application, one after the other; ``{}`` in the path is their number."""
+        url = f"http://127.0.0.1:{caller.sites[site].egress}"
         headers = {"host": resource.replace("@", ".")}
         async with aiohttp.ClientSession(timeout=WITHIN) as session:
-            for _ in range(times):
-                async with session.get(url, headers=headers) as answer:
-                    await answer.read()
+            for number in range(times):
+                with suppress(aiohttp.ClientError):  # its listener is just being made
+                    async with session.get(url + path.format(number), headers=headers) as answer:
+                        await answer.read()
 
 
 @asynccontextmanager
 async def stage(directory: Path) -> AsyncIterator[Stage]:
-    """Everything, started, introduced and with some past; stopped in the end."""
-    port = free_port()
+    """Everything, started; stopped in the end. Who calls it introduces them (stage_treaties)."""
+    port, nodes_file = free_port(), directory / "nodes.yaml"
+    nodes_file.write_text("nodes: []\n")
     async with AsyncExitStack() as stack:
-        services = [
-            await stack.enter_async_context(Upstream(name)) for name in ("orders", "stockfish", "ledger")
-        ]
-        novgorod = _organisation("novgorod", directory, 1, PROXENIA_ADMIN_LISTEN=f"127.0.0.1:{port}")
-        luebeck, bergen = _organisation("luebeck", directory, 2), _organisation("bergen", directory, 1)
+        services = {name: await stack.enter_async_context(Upstream(name)) for name in SERVICES}
+        novgorod = _organisation(
+            "novgorod",
+            directory,
+            PROXENIA_ADMIN_LISTEN=f"127.0.0.1:{port}",
+            PROXENIA_NODES_FILE=str(nodes_file),
+            PROXENIA_CONSUL_ADDRESS=f"http://127.0.0.1:{free_port()}",  # where there is none
+        )
+        luebeck, bergen = _organisation("luebeck", directory, sites=2), _organisation("bergen", directory)
         await stack.enter_async_context(all_of(novgorod, luebeck, bergen))
         await asyncio.gather(*(one.ready() for one in (novgorod, luebeck, bergen)))
-        running = Stage(novgorod, luebeck, bergen, f"http://127.0.0.1:{port}", services[1])
-        await _introduce(running, services)
-        await _live(running)
-        yield running
+        taken = stack.enter_context(socket.socket())
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        # Its Envoy refuses a listener, because the port is taken.
+        novgorod.start_site(Site("novgorod-2", ingress=taken.getsockname()[1]))
+        root = f"http://127.0.0.1:{port}"
+        yield Stage(novgorod, luebeck, bergen, root, services, nodes_file)
 
 
-def _organisation(name: str, directory: Path, sites: int, **more: str) -> Organisation:
+def _organisation(name: str, directory: Path, *, sites: int = 1, **more: str) -> Organisation:
     settings = {
         "PROXENIA_PEERING_LISTEN": f"127.0.0.1:{free_port()}",
         "PROXENIA_PARTNER_NETWORKS": "127.0.0.0/8",
         "PROXENIA_HEARTBEAT_SECONDS": "1",
-        "PROXENIA_CIRCUIT_OPEN_SECONDS": "120",
+        "PROXENIA_CIRCUIT_OPEN_SECONDS": "300",
     }
     return Organisation(f"{name}.example", directory, sites=sites, settings=settings | more)
-
-
-async def _introduce(running: Stage, services: list[Upstream]) -> None:
-    """Who is whose partner, what is offered, and who may use it."""
-    novgorod, luebeck, bergen = running.novgorod, running.luebeck, running.bergen
-    for inviter, joiner in ((novgorod, luebeck), (novgorod, bergen)):
-        invite = await inviter.post("/federation/invites", {"organisation": joiner.trust_domain})
-        await joiner.post("/federation/join", {"token": invite["token"]})
-        for own, partner in ((inviter, joiner), (joiner, inviter)):
-            await own.post(f"/federation/agreements/{partner.trust_domain}/approve", {})
-    await novgorod.post("/federation/agreements", {"organisation": "visby.example", "state": "pending"})
-    await novgorod.post("/federation/invites", {"organisation": "gdansk.example"})
-    offers = ((luebeck, "orders", novgorod), (bergen, "stockfish", novgorod), (novgorod, "ledger", luebeck))
-    for (owner, name, user), service in zip(offers, services, strict=True):
-        await _offer(owner, name, user, service)
-    await bergen.post("/federation/resources", {"name": "ledger", "organisation": novgorod.trust_domain})
-    shadow = {"id": "bergen-tries-ledger", "resource": "ledger", "subject": bergen.trust_domain}
-    await novgorod.post("/federation/grants", shadow | {"shadow": True})
-
-
-async def _offer(owner: Organisation, name: str, user: Organisation, service: Upstream) -> None:
-    assert service.endpoint is not None  # noqa: S101 - it is started
-    address = {"host": service.endpoint.host, "port": service.endpoint.port}
-    resource = {"name": name, "organisation": owner.trust_domain}
-    await owner.post("/federation/resources", resource | {"upstreams": [address]})
-    await user.post("/federation/resources", resource)
-    grant = {"id": f"{user.name}-uses-{name}", "resource": name, "subject": user.trust_domain}
-    await owner.post("/federation/grants", grant)
-
-
-async def _live(running: Stage) -> None:
-    """Some traffic, a denial, and a service that fails until its circuit opens."""
-    novgorod, luebeck, bergen = running.novgorod, running.luebeck, running.bergen
-
-    async def passes() -> bool:
-        await running.call(novgorod, "stockfish@bergen.example", "/", 1)
-        await running.call(luebeck, "ledger@novgorod.example", "/entries", 1)
-        rows = (await novgorod.get("/audit/events", decision="allowed", event_type="cross_org_request"))[
-            "items"
-        ]
-        return {row["direction"] for row in rows} == {"egress", "ingress"}
-
-    await eventually("requests to pass", passes, within=30)
-    await running.call(novgorod, "orders@luebeck.example", "/orders/today", 60)
-    await running.call(luebeck, "ledger@novgorod.example", "/entries", 25)
-    await running.call(bergen, "ledger@novgorod.example", "/entries", 4)
-    running.stockfish.failing = True
-    await running.call(novgorod, "stockfish@bergen.example", "/cod", 12)
-
-    async def seen() -> bool:
-        denied = (await novgorod.get("/audit/events", decision="denied"))["items"]
-        opened = (await novgorod.get("/audit/events", event_type="circuit_opened"))["items"]
-        return bool(denied and opened)
-
-    await eventually("the denial and the open circuit in novgorod's audit", seen, within=30)

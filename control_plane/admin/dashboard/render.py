@@ -8,8 +8,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+from control_plane.model.conditions import Window
+
+_MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86_400, 365 * 86_400
 _SHOWN = 400  # characters of a text
+_DAYS = ("", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_TIME = Markup('<time datetime="{}" title="{} UTC">{}</time>')
 
 
 def printable(value: object) -> str:
@@ -29,15 +33,29 @@ def moment(value: datetime | None) -> str:
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if value else "never"
 
 
+def when(value: datetime | None) -> Markup:
+    """A time of these days in short, the whole of it for whoever points at it and for programs."""
+    if value is None:
+        return Markup("never")
+    at = value.astimezone(UTC)
+    return _TIME.format(at.isoformat(), moment(at), f"{at:%d %b %H:%M:%S}")
+
+
+def day(value: datetime) -> Markup:
+    """A time that is far away, as its day."""
+    at = value.astimezone(UTC)
+    return _TIME.format(at.isoformat(), moment(at), f"{at:%Y-%m-%d}")
+
+
 def rfc3339(value: datetime) -> str:
     """A time as the API takes it."""
     return value.astimezone(UTC).isoformat()
 
 
 def span(seconds: float) -> str:
-    """How long: ``3 min``, ``7 h``, ``12 d``; with a minus when it is over."""
+    """How long: ``3 min``, ``7 h``, ``12 d``, ``10 y``; with a minus when it is over."""
     sign, rest = ("-" if seconds < 0 else ""), abs(seconds)
-    for size, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
+    for size, unit in ((_YEAR, "y"), (_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
         if rest >= 2 * size:
             return f"{sign}{rest / size:.0f} {unit}"
     return f"{sign}{rest:.0f} s"
@@ -50,6 +68,25 @@ def soft(value: object) -> Markup:
         for part in re.split(r"([./@])", printable(value))
         if part
     )
+
+
+def told(value: object) -> Markup:
+    """A text of ours in which commands stand between backticks."""
+    parts = printable(value).split("`")
+    if len(parts) % 2 == 0:
+        return escape(printable(value))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
+        for number, part in enumerate(parts)
+    )
+
+
+def week(window: Window) -> str:
+    """Days and hours: ``Mon to Fri 07:00 to 18:00``."""
+    days = sorted(set(window.days))
+    row = days[-1] - days[0] == len(days) - 1 > 1
+    named = f"{_DAYS[days[0]]} to {_DAYS[days[-1]]}" if row else ", ".join(_DAYS[day] for day in days)
+    return f"{named} {window.begins} to {window.ends}"
 
 
 def who(value: str) -> str:
@@ -68,7 +105,18 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: printable(value) if isinstance(value, str) and not _safe(value) else value,
     )
-    made.filters.update(moment=moment, span=span, whole=whole, rfc3339=rfc3339, soft=soft, who=who)
+    made.filters.update(
+        moment=moment,
+        when=when,
+        day=day,
+        span=span,
+        whole=whole,
+        rfc3339=rfc3339,
+        soft=soft,
+        who=who,
+        told=told,
+        week=week,
+    )
     return made
 
 

@@ -2,21 +2,23 @@
 
 We are in the middle, partners are towns on a ring. Where a town is follows from its name: it stays there
 whoever comes and goes, so that the picture can be learnt; only where two would be in one place, the later
-name moves on. Its nodes are around it, and where they are too many to be told apart, a ring of shares by
-status. Coordinates are those of an SVG whose middle is the origin.
+name moves on. Few partners have a line of the picture each, so that no name is near another; many are on a
+circle, with numbers. Its nodes are around a town, and where they are too many to be told apart, a ring of
+shares by status. Coordinates are those of an SVG whose middle is the origin.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from math import cos, log10, pi, sin
+from math import atan2, cos, log10, pi, sin, sqrt
 
 from control_plane.ports.traffic import Count
 
-RING = 150.0  # units from us to a partner
-WIDE_RING = 195.0  # where there are many
+WIDTH, HEIGHT = 165.0, 200.0  # half axes of the ring of few partners, in units
+LINE = 71.0  # from one of them down to the next
+RING = 195.0  # radius of the ring of many
 NUMBER = 24.0  # from a partner outwards to its number, where there are many
-ORBIT = 32.0  # from a partner to its nodes
+ORBIT = 28.0  # from a partner to its nodes
 MAX_PARTNERS = 36  # that are drawn; the table has all
 ROOMY = 12  # partners up to which each has its name beside it
 MAX_NODES = 12  # of one partner, each as a dot
@@ -104,7 +106,8 @@ def draw(partners: Iterable[Known]) -> Picture:
     shown = ordered[:MAX_PARTNERS]
     roomy = len(shown) <= ROOMY
     places = _places([partner.organisation for partner in shown], ROOMY if roomy else MAX_PARTNERS)
-    towns = [_town(partner, places[partner.organisation], roomy=roomy) for partner in shown]
+    spot = _line if roomy else _round
+    towns = [_town(partner, *spot(places[partner.organisation]), roomy=roomy) for partner in shown]
     return Picture(tuple(sorted(towns, key=lambda town: town.organisation)), len(ordered) - len(shown), roomy)
 
 
@@ -114,15 +117,29 @@ def _importance(partner: Known) -> tuple[bool, int, str]:
     return not ill, -partner.hour.requests, partner.organisation
 
 
-def _places(names: Sequence[str], slots: int) -> dict[str, float]:
-    """An angle for each name: its own, or the next free one."""
+def _places(names: Sequence[str], slots: int) -> dict[str, int]:
+    """A place for each name, clockwise from above: its own, or the next free one."""
     taken: dict[int, str] = {}
     for _, name in sorted((_hash(name), name) for name in names):
         slot = int(_hash(name) * slots)
         while slot % slots in taken:
             slot += 1
         taken[slot % slots] = name
-    return {name: 2 * pi * (slot + 0.5) / slots - pi / 2 for slot, name in taken.items()}
+    return {name: slot for slot, name in taken.items()}
+
+
+def _line(place: int) -> tuple[float, float]:
+    """On an oval: six lines on the right from above, and six on the left from below."""
+    half = ROOMY // 2
+    line = place if place < half else ROOMY - 1 - place
+    y = LINE * (line - (half - 1) / 2)
+    x = WIDTH * sqrt(1 - (y / HEIGHT) ** 2)
+    return (x if place < half else -x), y
+
+
+def _round(place: int) -> tuple[float, float]:
+    angle = 2 * pi * (place + 0.5) / MAX_PARTNERS - pi / 2
+    return RING * cos(angle), RING * sin(angle)
 
 
 def _hash(name: str) -> float:
@@ -130,29 +147,33 @@ def _hash(name: str) -> float:
     return int.from_bytes(sha256(name.encode()).digest()[:6], "big") / (1 << 48)
 
 
-def _town(partner: Known, angle: float, *, roomy: bool) -> Town:
-    ring = RING if roomy else WIDE_RING
-    beside = ring if roomy else ring + NUMBER
-    x, y = ring * cos(angle), ring * sin(angle)
+def _town(partner: Known, x: float, y: float, *, roomy: bool) -> Town:
+    angle = atan2(y, x)
+    out = 0 if roomy else NUMBER
     few = roomy and len(partner.nodes) <= MAX_NODES
-    right = cos(angle) >= 0
-    reach = ORBIT + 12 if partner.nodes else 24
+    right = x >= 0
+    reach = ORBIT + 12 if partner.nodes else 22
     return Town(
         organisation=partner.organisation,
         state=partner.state,
         words=WORDS[partner.state],
         x=round(x, 1),
         y=round(y, 1),
-        number_x=round(beside * cos(angle), 1),
-        number_y=round(beside * sin(angle), 1),
+        number_x=round(x + out * cos(angle), 1),
+        number_y=round(y + out * sin(angle), 1),
         label_x=round(x + (reach if right else -reach), 1),
         anchor="start" if right else "end",
-        weight=round(min(1.5 + 1.6 * log10(1 + partner.hour.requests), 10), 1),
+        weight=round(_weight(partner.hour.requests, 10.0 if roomy else 5.0), 1),
         hour=partner.hour,
         nodes=_dots(partner.nodes, x, y, angle) if few else (),
         arcs=() if few else _arcs(partner),
         more=0 if few else len(partner.nodes),
     )
+
+
+def _weight(requests: int, most: float) -> float:
+    """The width of a line: by the power of ten of what passed."""
+    return min(1.5 + most * 0.16 * log10(1 + requests), most)
 
 
 def _dots(statuses: Mapping[str, str], x: float, y: float, angle: float) -> tuple[Dot, ...]:

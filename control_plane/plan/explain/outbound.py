@@ -123,7 +123,7 @@ def _circuit(facts: Facts, planned: Import | None, key: str, nodes: Sequence[Nod
         return f"the circuits to {len(closed)} of {len(addresses)} addresses are closed"
     first = addresses[0]
     why = "by hand" if first in by_hand else opened[first].reason if first in opened else "by failures"
-    since = f" since {opened[first].since.isoformat()}" if first in opened else ""
+    since = f" since {opened[first].since:%Y-%m-%d %H:%M:%S} UTC" if first in opened else ""
     return Problem(
         f"resource {key}",
         "circuit_open",

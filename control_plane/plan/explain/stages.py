@@ -38,7 +38,7 @@ def trust(world: World, facts: Facts, organisation: TrustDomain, *, principal: s
 def _ended(facts: Facts, organisation: str, principal: str) -> Problem | None:
     for fact in facts.ended:
         if fact.organisation == organisation:
-            return _expired(fact.subject, f"it ended at {fact.not_after.isoformat()}")
+            return _expired(fact.subject, f"it ended at {fact.not_after:%Y-%m-%d %H:%M:%S} UTC")
     for shake in facts.handshakes:
         known = shake.principal == principal if principal else shake.organisation == organisation
         if known and (problem := of_handshake(shake.principal, shake.reason)):
@@ -84,7 +84,7 @@ def gateways(facts: Facts) -> Found:
     connected = [fact.id for fact in facts.gateways if fact.connected]
     if not connected:
         last = max(facts.gateways, key=lambda fact: (fact.at is not None, fact.at))
-        since = f", last seen at {last.at.isoformat()}" if last.at else ""
+        since = f", last seen at {last.at:%Y-%m-%d %H:%M:%S} UTC" if last.at else ""
         return Problem(
             f"gateway {last.id}",
             "gateway_disconnected",
@@ -118,7 +118,7 @@ def limit(facts: Facts, resource: str, *, principal: str = "") -> Found:
             return Problem(
                 f"resource {resource}",
                 "limit_reached",
-                f"{fact.principal} reached its limit at {fact.at.isoformat()}",
+                f"{fact.principal} reached its limit at {fact.at:%Y-%m-%d %H:%M:%S} UTC",
                 "wait for the time that `retry-after` told the caller, or give it a greater limit",
             )
     return "no limit was reached lately"
