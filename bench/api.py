@@ -18,7 +18,7 @@ from typing import Any
 
 import aiohttp
 
-from bench.api_fill import MARK, fill
+from bench.api_fill import MARK, SOURCES, fill
 from bench.report import Report, percentile, quick
 from control_plane.admin.app import ROUTES
 from control_plane.admin.listing import MAX_PAGE
@@ -34,7 +34,7 @@ MOST_MS = 100.0
 MOST_LAG_MS = 50.0
 ROUNDS = 1 if quick() else 5
 WAITING = {"/api/v1/audit/tail"}  # it answers when there is something new
-FEWER = {"/api/v1/tokens": MAX_TOKENS}  # of which there cannot be so many
+FEWER = {"/api/v1/tokens": MAX_TOKENS, "/api/v1/federation/sources": SOURCES}  # there are never so many
 _WITHIN = 60.0  # seconds
 
 
@@ -70,8 +70,10 @@ async def serving(directory: Path) -> AsyncIterator[aiohttp.ClientSession]:
         await server.stop()
 
 
-async def measure(session: aiohttp.ClientSession, listed: Listed, limit: int) -> tuple[list[float], int]:
-    """Milliseconds of each page, and how many items there were."""
+async def measure(
+    session: aiohttp.ClientSession, listed: Listed, limit: int, *, pages: int = ITEMS
+) -> tuple[list[float], int]:
+    """Milliseconds of each of the first ``pages``, and how many items there were."""
     taken, items, after = [], 0, None
     path = listed.path.replace("{id}", MARK)
     while True:
@@ -83,7 +85,7 @@ async def measure(session: aiohttp.ClientSession, listed: Listed, limit: int) ->
         document: dict[str, Any] = await answer.json()
         assert answer.status == 200, body[:500]
         items, after = items + len(document["items"]), document["next"]
-        if after is None:
+        if after is None or len(taken) == pages:
             return taken, items
 
 
@@ -102,12 +104,13 @@ async def read_all(session: aiohttp.ClientSession, report: Report) -> None:
     late = busy = 0.0
     for listed in lists():
         path = listed.path
-        await measure(session, listed, MAX_PAGE)  # statements are planned once
+        for limit in (PAGE, MAX_PAGE):  # statements are planned once
+            await measure(session, listed, limit, pages=1)
         *_, computed = await lag_of(session)
         for limit in (PAGE, MAX_PAGE):
             taken: list[float] = []
             items = 0
-            for _ in range(ROUNDS * (1 if limit == PAGE else 2)):
+            for _ in range(ROUNDS):
                 more, items = await measure(session, listed, limit)
                 taken += more
             told = await lag_of(session)

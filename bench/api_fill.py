@@ -74,6 +74,7 @@ INSERT INTO discovery_sources (name, kind, seen_at, looked_at, reason, nodes)
 SELECT 'consul:' || lpad(n::text, 8, '0'), 'consul', now(), now(), '', 7
 FROM generate_series(0, $1::bigint - 1) AS n
 """
+SOURCES = 20  # that somebody wrote into the settings
 _OLDER = 5  # heads of each log that are not its last, and the last
 
 
@@ -129,7 +130,7 @@ async def _peering(connection: asyncpg.Connection, number: int) -> None:
     await connection.execute(_BUNDLES, _DOMAIN, source, number)
     await connection.execute(_INVITATIONS, _DOMAIN, number)
     await connection.execute(_HEADS, _DOMAIN, number, _OLDER)
-    await connection.execute(_SOURCES, number)
+    await connection.execute(_SOURCES, SOURCES)
 
 
 def _report() -> Reconciliation:

@@ -118,9 +118,9 @@ def _deliveries(state: GatewayState) -> list[CheckFinding]:
 
 async def certificates(deps: Dependencies) -> list[CheckFinding]:
     """Everything with a date."""
-    items = await deps.expiries.all()
-    found = [ending(item) for item in items if item.severity != "ok"][:MOST]
-    return found or [fine("dates", f"{len(items)} with a date, none ends soon")]
+    page = await deps.expiries.page(after="", limit=MOST)
+    found = [ending(item) for item in page.items if item.severity != "ok"]
+    return found or [fine("dates", f"{sum(page.counts.values())} with a date, none ends soon")]
 
 
 def ending(item: Expiring) -> CheckFinding:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from control_plane.admin.listing import PageQuery
 from control_plane.admin.operation import API, Call, Operation, Reply, route
-from control_plane.model.expiry import Expiring, ExpiryPage
+from control_plane.model.expiry import Expiring, ExpiryPage, Urgency
+from control_plane.ports.certificates import Expiries
 
 EXPIRY = f"{API}/federation/expiry"
 SOON = {"warning": "ends soon", "critical": "ends very soon", "expired": "has ended"}
@@ -31,6 +32,11 @@ def verdict_of(page: ExpiryPage) -> tuple[str, str]:
         return "ok", f"{number} with a date, the next to end is {worst.subject}"
     text = worst.subject if number == 1 else f"{worst.subject} and {number - 1} more"
     return worst.severity, f"{text} {SOON[worst.severity]}: {worst.breaks}"
+
+
+async def number_ended(expiries: Expiries) -> int:
+    """How much has ended; that can be asked often."""
+    return (await expiries.page(after="", limit=1)).counts.get(Urgency.EXPIRED.name.lower(), 0)
 
 
 @route(Operation("GET", EXPIRY, PageQuery, ExpiryList, "Everything that ends, the most urgent first"))

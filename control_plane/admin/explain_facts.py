@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
+from control_plane.admin.expiry import number_ended
 from control_plane.admin.operation import Call
 from control_plane.model.audit import AuditEvent, EventType
 from control_plane.model.delivery import Delivery
@@ -31,7 +32,7 @@ async def gathered(
     call: Call, resource: str, *, live: Live | None = None, lately: timedelta = LATELY
 ) -> Facts:
     """Facts about everything, and about ``resource`` where they are kept by resource."""
-    now = call.deps.now()
+    now, expiries = call.deps.now(), call.deps.expiries
     since = now - lately
     audit = call.deps.audit
     handshakes = await audit.query(
@@ -50,7 +51,7 @@ async def gathered(
             for row in denied
             if row.reason == "rate_limited"
         ),
-        ended=_ended(await call.deps.expiries.all()),
+        ended=_ended(await expiries.all() if await number_ended(expiries) else ()),
         handshakes=await _shaken(call, handshakes),
         lost=await _lost(call),
         live=live,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from control_plane.admin.check_own import ending, gateway_states, presence, sources
 from control_plane.admin.check_partners import silent
 from control_plane.admin.dependencies import Dependencies
+from control_plane.admin.expiry import number_ended
 from control_plane.admin.gateways import GatewayDeliveries, deliveries_view
 from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
 from control_plane.model.change import Kind
@@ -91,7 +92,9 @@ async def status_of(deps: Dependencies) -> Status:
     if deps.audits is not None:
         audits = deps.audits
         problems = (*problems, *await audits.reconciling.problems(), *await audits.offering.problems())
-    ended = [ending(item) for item in await deps.expiries.all() if item.seconds_left <= 0]
+    number = await number_ended(deps.expiries)
+    gone = await deps.expiries.page(after="", limit=number) if number else None
+    ended = [ending(item) for item in gone.items] if gone else []
     verdict = judge(counts, states, problems, waiting=waiting, ended=len(ended))
     away = [presence(state) for state in states if not state.connected]
     problems = (*map(_problem, [*away, *ended]), *problems)

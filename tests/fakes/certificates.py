@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import datetime
 
-from control_plane.model.expiry import Expiring, ExpiryPage
+from control_plane.model.expiry import Expiring, ExpiryPage, Urgency
 from control_plane.model.problem import InvalidValueError
 from control_plane.model.rotation import RotationView
 from control_plane.ports.certificates import Crossing, Issued
@@ -42,13 +42,15 @@ class FakeExpiries:
         return self.items
 
     async def page(self, *, after: str, limit: int) -> ExpiryPage:
-        named = [(f"{number:06}", item) for number, item in enumerate(self.items)]
+        ranks = [level.name.lower() for level in sorted(Urgency, reverse=True)]
+        items = sorted(self.items, key=lambda item: ranks.index(item.severity))
+        named = [(f"{number:06}", item) for number, item in enumerate(items)]
         rest = [(name, item) for name, item in named if name > after]
         return ExpiryPage(
             items=tuple(item for _, item in rest[:limit]),
             next=rest[limit - 1][0] if len(rest) > limit else None,
             counts=Counter(item.severity for item in self.items),
-            first=self.items[0] if self.items else None,
+            first=items[0] if items else None,
         )
 
 
