@@ -1,5 +1,6 @@
 """The sockets of the admin API: a unix socket for the operator, and loopback TCP for whoever has a token."""
 
+import asyncio
 import os
 import socket
 import ssl
@@ -19,6 +20,26 @@ _LINGER = 1.0  # seconds that a refused sender of a large body has to notice
 _BACKLOG = 128
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """With clients, in seconds: until TLS is agreed on, and until a connection's next request has its head.
+
+    Commands use a connection once, and libraries keep one for about 15 seconds.
+    """
+
+    handshake: float = 5.0
+    head: float = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tcp:
+    """Where to listen beside the unix socket; ``port`` 0: any free one. Wider than the loopback: with TLS."""
+
+    port: int = 0
+    host: str = "127.0.0.1"
+    tls: TlsFiles | None = None
+
+
 class AdminSocketError(Exception):
     """The API cannot listen where it should; the message says what to do."""
 
@@ -36,36 +57,54 @@ async def serve_admin(
     app: web.Application,
     unix_path: Path,
     *,
-    host: str = "127.0.0.1",
-    port: int | None = None,
-    tls: TlsFiles | None = None,
+    tcp: Tcp | None = None,
+    patience: Patience = Patience(),
 ) -> AsyncIterator[Serving]:
-    """Serve ``app`` in the block; ``port`` None: no TCP, 0: any free port. Raises AdminSocketError."""
-    if port is not None and tls is None:
-        _check_loopback(host)
-    context = _context(tls)
+    """Serve ``app`` in the block, on TCP too if that is given. Raises AdminSocketError."""
+    if tcp and tcp.tls is None:
+        _check_loopback(tcp.host)
+    context = _context(tcp.tls if tcp else None)
     listeners = [_unix_socket(unix_path)]
+    servers: list[asyncio.Server] = []
     runner = web.AppRunner(
         app,
         access_log=None,  # changes are in the audit
         auto_decompress=False,  # compressed bodies are refused, not unpacked
+        keepalive_timeout=patience.head,  # counted from the beginning of a connection, too
         lingering_time=_LINGER,
         shutdown_timeout=5.0,
         handle_signals=False,
     )
     try:
-        if port is not None:
-            listeners.append(_tcp_socket(host, port))
+        if tcp:
+            listeners.append(_tcp_socket(tcp.host, tcp.port))
         await runner.setup()
         for listener in listeners:
             secured = context if listener.family != socket.AF_UNIX else None
-            await web.SockSite(runner, listener, backlog=_BACKLOG, ssl_context=secured).start()
-        yield Serving(unix_path, None if port is None else listeners[-1].getsockname()[1])
+            servers.append(await _listen(runner, listener, secured, patience))
+        yield Serving(unix_path, None if tcp is None else listeners[-1].getsockname()[1])
     finally:
+        for server in servers:
+            server.close()
         await runner.cleanup()
         for listener in listeners:
             listener.close()
         unix_path.unlink(missing_ok=True)  # noqa: ASYNC240 - one call on a local directory
+
+
+async def _listen(
+    runner: web.AppRunner, listener: socket.socket, context: ssl.SSLContext | None, patience: Patience
+) -> asyncio.Server:
+    """As aiohttp does, which leaves whoever does not finish a handshake a minute."""
+    protocols = runner.server
+    assert protocols is not None  # noqa: S101 - it is set up
+    return await asyncio.get_running_loop().create_server(
+        protocols,
+        sock=listener,
+        backlog=_BACKLOG,
+        ssl=context,
+        ssl_handshake_timeout=patience.handshake if context else None,
+    )
 
 
 def _check_loopback(host: str) -> None:

@@ -16,7 +16,7 @@ import structlog
 from control_plane import __version__
 from control_plane.admin.app import create_app
 from control_plane.admin.dependencies import Dependencies
-from control_plane.admin.serve import AdminSocketError, Serving, serve_admin
+from control_plane.admin.serve import AdminSocketError, Serving, Tcp, serve_admin
 from control_plane.admin.tokens import Role, TokenFile, new_token
 from control_plane.app.audit_log import AuditLogParts, open_database, query_key
 from control_plane.app.discovery import Discovery
@@ -252,7 +252,7 @@ def _admin(parts: Parts) -> AbstractAsyncContextManager[Serving]:
     _first_token(settings)
     endpoint = parse_listen(settings.admin_listen)
     tls = settings.admin_tls(parts.authority.anchors)
-    return serve_admin(app, socket_path, host=endpoint.host, port=endpoint.port, tls=tls)
+    return serve_admin(app, socket_path, tcp=Tcp(host=endpoint.host, port=endpoint.port, tls=tls))
 
 
 def _first_token(settings: Settings) -> None:

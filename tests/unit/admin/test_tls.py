@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from control_plane.admin.app import create_app
-from control_plane.admin.serve import AdminSocketError, serve_admin
+from control_plane.admin.serve import AdminSocketError, Tcp, serve_admin
 from control_plane.admin.tls import TlsFiles
 from control_plane.admin.tokens import Role, new_token
 from control_plane.model.identity import SpiffeId
@@ -71,7 +71,7 @@ async def secured(roles: dict[SpiffeId, Role]) -> AsyncIterator[Secured]:
         world = World(directory)
         deps = replace(world.dependencies(), clients=roles)
         async with serve_admin(
-            create_app(deps), directory / "run" / "admin.sock", host="127.0.0.1", port=0, tls=files
+            create_app(deps), directory / "run" / "admin.sock", tcp=Tcp(tls=files)
         ) as serving:
             assert serving.port is not None
             yield Secured(world, directory, serving.port)
@@ -140,5 +140,7 @@ async def test_files_that_are_no_certificate_are_said_so_at_the_start(tmp_path: 
     files = TlsFiles(certificate=tmp_path / "a", key=tmp_path / "b", clients=lambda: "")
 
     with pytest.raises(AdminSocketError, match="PEM"):
-        async with serve_admin(create_app(World(tmp_path).dependencies()), tmp_path / "s", port=0, tls=files):
+        async with serve_admin(
+            create_app(World(tmp_path).dependencies()), tmp_path / "s", tcp=Tcp(tls=files)
+        ):
             pass

@@ -22,7 +22,7 @@ from control_plane.admin.attempts import Attempts
 from control_plane.admin.dashboard.sessions import Sessions
 from control_plane.admin.dependencies import AuditParts, Dependencies, DiscoveryParts, PeeringParts
 from control_plane.admin.newsroom import Newsroom
-from control_plane.admin.serve import Serving, serve_admin
+from control_plane.admin.serve import Serving, Tcp, serve_admin
 from control_plane.admin.tokens import Role, TokenFile, new_token
 from control_plane.model.authorization import Answer as Verdict
 from control_plane.model.authorization import Asked
@@ -280,7 +280,7 @@ async def running(
             world.tokens[role] = new_token(world.token_file, name=role.value, role=role)
         socket = world.directory / "run" / "admin.sock"
         connector = aiohttp.UnixConnector(str(socket))
-        async with serve_admin(create_app(through(world.dependencies())), socket, port=0) as serving:
+        async with serve_admin(create_app(through(world.dependencies())), socket, tcp=Tcp()) as serving:
             world.serving = serving
             async with aiohttp.ClientSession(connector=connector) as session:
                 world.session = session
