@@ -10,8 +10,8 @@ from bench.report import Report, quick, ratio
 from tests.e2e.pair import RESOURCE, WITHIN, Pair
 
 RATE = 50.0  # requests a second
-OPEN = 15.0 if quick() else 600.0  # seconds
-SETTLE = 8.0 if quick() else 60.0  # before the first measurement
+OPEN = 12.0 if quick() else 600.0  # seconds
+SETTLE = 4.0 if quick() else 60.0  # before the first measurement
 MOST_GROWTH = 1.1
 
 _COUNT = """() => {

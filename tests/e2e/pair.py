@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 
 from control_plane.app.demo.organisation import Organisation, eventually, free_port
+from control_plane.app.demo.scene import all_of
 from control_plane.app.demo.upstream import Upstream
 from control_plane.pki.certificate import load_chain, serial_hex
 
@@ -117,7 +118,7 @@ async def pair(
         )
         for name, more in (("luebeck", {}), ("novgorod", only_novgorod or {}))
     )
-    async with Upstream(RESOURCE) as upstream, luebeck, novgorod:
+    async with Upstream(RESOURCE) as upstream, all_of(luebeck, novgorod):
         await asyncio.gather(luebeck.ready(), novgorod.ready())
         running = Pair(luebeck, novgorod, upstream)
         await (_join(luebeck, novgorod) if joined else _introduce(running))
