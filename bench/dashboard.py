@@ -1,6 +1,6 @@
 """The dashboard with 1,000 nodes of 100 partners, in a real Chromium over two real organisations.
 
-Run with ``make bench NAME=dashboard`` (``QUICK=1``: the browser stays open for 12 seconds instead of ten
+Run with ``make bench NAME=dashboard`` (``QUICK=1``: the browser stays open for 10 seconds instead of ten
 minutes). What a browser must wait for, what is sent to it, and whether it grows while 50 requests a second
 pass, each of which it shows.
 """

@@ -10,7 +10,7 @@ from bench.report import Report, quick, ratio
 from tests.e2e.pair import RESOURCE, WITHIN, Pair
 
 RATE = 50.0  # requests a second
-OPEN = 12.0 if quick() else 600.0  # seconds
+OPEN = 10.0 if quick() else 600.0  # seconds
 SETTLE = 4.0 if quick() else 60.0  # before the first measurement
 MOST_GROWTH = 1.1
 
