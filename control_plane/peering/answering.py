@@ -75,7 +75,7 @@ class Answering:
         )
         records = await self._records(wanted)
         if records is None:
-            return replace(blank, ready=False, read=self.shelf.rows(wanted))
+            return replace(blank, ready=False, names=(str(self.shelf.rows(wanted)),))
         return replace(blank, packed=said.packed(await asyncio.to_thread(reconcile.answer, records, asked)))
 
     async def _records(self, wanted: Wanted) -> RecordSet | None:

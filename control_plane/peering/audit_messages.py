@@ -32,6 +32,7 @@ MAX_KNOWN = 32  # crossings that are told in one answer; each may have a path an
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_MAX_DIGITS = 18
 _MAX_TIME = 1 << 55  # the year 3111
 _PRINT = Struct(">Q32s")
 
@@ -102,7 +103,7 @@ class Told:
 class AuditAnswer:
     """``question`` is the digest of the message that is answered; ``fields`` those that both sides compare.
 
-    ``ready`` false: the rows are still being read, so many of them so far; ask again.
+    ``ready`` false: the rows are still being read, ask again; ``names`` says how many were read so far.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -112,10 +113,15 @@ class AuditAnswer:
     question: str
     fields: tuple[str, ...]
     ready: bool = True
-    read: int = 0
     packed: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     told: tuple[Told, ...] = ()
+
+    @property
+    def read(self) -> int:
+        """How many rows were read so far, as the partner says; 0 when it does not say."""
+        told = "" if self.ready else "".join(self.names[:1])
+        return int(told) if told.isascii() and told.isdecimal() and len(told) <= _MAX_DIGITS else 0
 
     def answer(self, question: Question) -> Answer:
         """What is answered about a record set; RefusedError when it has not even the form of an answer."""

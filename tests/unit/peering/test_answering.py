@@ -195,6 +195,8 @@ async def test_who_waits_for_rows_is_told_how_many_were_read(
 
     assert [one.ready for one in (first, second, third)] == [False, False, True]
     assert [one.read for one in (second, third)] == [25_000, 0]
+    assert [replace(second, names=(what,)).read for what in ("", "-1", "a", "9" * 19, "²")] == [0] * 5
+    assert replace(second, names=()).read == 0
 
 
 async def test_comparisons_at_once_and_a_minute_are_bounded(world: World) -> None:
