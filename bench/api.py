@@ -1,9 +1,9 @@
 """The admin API: how long a page of each list takes when there are 10,000 items, and what it holds up.
 
 Run with ``make bench NAME=api`` (``QUICK=1``: less than 45 s). A real PostgreSQL, the API in a process of its
-own. Each list is read page by page with the default and the largest page; every page counts (``QUICK=1``: of large
-ones the first 20). The lists are those of the API's own document: a new one is measured without being named
-here, and does not hold as long as there are not enough items of it.
+own. Each list is read page by page with the default and the largest page; every page counts (``QUICK=1``: of
+large ones the first 20). The lists are those of the API's own document: a new one is measured without being
+named here, and does not hold as long as there are not enough items of it.
 """
 
 import asyncio

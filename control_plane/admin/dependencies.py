@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from control_plane.admin.attempts import Attempts
+from control_plane.admin.audited import Audited
 from control_plane.admin.dashboard.figures import Figures
 from control_plane.admin.dashboard.sessions import Sessions
 from control_plane.admin.dashboard.towns import Towns
@@ -116,3 +117,4 @@ class Dependencies:
     newsroom: Newsroom = field(default_factory=Newsroom)
     figures: Figures = field(default_factory=Figures)
     towns: Towns = field(default_factory=Towns)
+    audited: Audited = field(default_factory=Audited)

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import ClassVar, TypeVar
 
+from control_plane.admin.audited import Audited, digests
 from control_plane.admin.ledger import note
 from control_plane.admin.listing import Page, PageQuery, part
 from control_plane.admin.moments import Moment
@@ -21,6 +23,7 @@ from control_plane.admin.tokens import (
     NoSuchTokenError,
     Role,
     TokenExistsError,
+    TokenFile,
     TokenFileError,
     new_token,
     revoke_token,
@@ -189,8 +192,20 @@ async def _entries(call: Call) -> tuple[Entry, ...]:
 
 async def _change(call: Call, action: str, name: str, change: Callable[[], _T]) -> _T:
     _check_whole(call)
-    await note(call, action, name)
-    return await _on_file(change)
+    tokens, audited = call.deps.tokens, call.deps.audited
+    async with audited.turn:
+        await note(call, action, name)
+        made = await _on_file(change)
+        with suppress(ApiError):  # it is done: at worst the audit hears of it twice
+            await _on_file(partial(_note_audited, tokens, audited, name))
+        return made
+
+
+def _note_audited(tokens: TokenFile, audited: Audited, name: str) -> None:
+    """That the audit knows what became of this one; what else is in the file may be news."""
+    known, present = audited.read(tokens.path), digests(tokens.entries())
+    changed = {name: present[name]} if name in present else {}
+    audited.write(tokens.path, {one: digest for one, digest in known.items() if one != name} | changed)
 
 
 async def _on_file(work: Callable[[], _T]) -> _T:

@@ -17,6 +17,7 @@ from control_plane import __version__
 from control_plane.admin.app import create_app
 from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.serve import AdminSocketError, Serving, Tcp, serve_admin
+from control_plane.admin.token_watch import watching
 from control_plane.admin.tokens import Role, TokenFile, new_token
 from control_plane.app.audit_log import AuditLogParts, open_database, query_key
 from control_plane.app.discovery import Discovery
@@ -245,7 +246,9 @@ async def serve(parts: Parts, stop: asyncio.Event) -> None:
 def _admin(parts: Parts) -> AbstractAsyncContextManager[Serving]:
     settings = parts.settings
     socket_path = settings.run_dir / "admin.sock"
-    app = create_app(parts.dependencies())
+    deps = parts.dependencies()
+    app = create_app(deps)
+    app.cleanup_ctx.append(watching(deps))
     trace(app, settings)
     if not settings.admin_listen:
         return serve_admin(app, socket_path)

@@ -19,6 +19,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from control_plane.admin.token_watch import ACTOR
 from control_plane.app.demo.organisation import Organisation, free_port
 from tests.unit.admin.world import OWN, PARTNER, certificate, grant, node, own_resource, resource
 
@@ -120,12 +121,14 @@ async def test_no_request_breaks_what_the_description_promises(tmp_path: Path) -
             code, said, answers = await schemathesis(system, tmp_path)
 
             after = [await system.status(path) for path in ("/readyz", "/api/v1/status")]
+            beside = await system.organisation.get("/audit/events", principal=ACTOR)
 
     assert code == 0, said
     found = CASES.search(said)
     assert found is not None, said
     assert int(found[1]) >= 2_000, said
     assert after == [200, 200]
+    assert [event["resource"] for event in beside["items"]] == ["first"]  # the one token of no request
     assert set(answers["wrong"]) <= {401, 200}, answers  # 200: of what needs no token
     good = answers["good"]
     assert not set(good) & {401, 403, 429}, answers  # nearly all was really looked at
