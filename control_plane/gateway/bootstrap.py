@@ -88,9 +88,12 @@ def _dynamic_resources() -> dict[str, Any]:
             "set_node_on_first_message_only": True,
             "grpc_services": [
                 {
-                    "envoy_grpc": {"cluster_name": _XDS},
-                    # The default waits up to 30 s after an outage of the control plane.
-                    "retry_policy": {"retry_back_off": {"base_interval": "0.2s", "max_interval": "2s"}},
+                    "envoy_grpc": {
+                        "cluster_name": _XDS,
+                        # The default waits up to 30 s after an outage of the control plane. (The policy of
+                        # the same name beside ``envoy_grpc`` is about something else.)
+                        "retry_policy": {"retry_back_off": {"base_interval": "0.2s", "max_interval": "2s"}},
+                    }
                 }
             ],
         },

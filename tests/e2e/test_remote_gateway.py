@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -88,6 +89,23 @@ async def test_a_gateway_with_its_certificate_is_served_over_tcp(wismar: Wismar,
             return await has_everything(wismar, "far-1")
 
         await eventually("far-1 to have acknowledged everything", connected, within=20)
+        before = await refusals(wismar)
+        killed = datetime.now(UTC).isoformat()
+        wismar.kill_control_plane()
+        await wismar.ready_again()
+
+        async def again() -> bool:
+            rows = (await wismar.get("/federation/gateways"))["items"]
+            return any(row["id"] == "far-1" and row["connected"] and row["at"] > killed for row in rows)
+
+        await eventually("far-1 to go on with the control plane that was started again", again, within=10)
+        assert await refusals(wismar) == before
+
+
+async def refusals(wismar: Wismar) -> int:
+    """How often a gateway was not let in."""
+    rows = (await wismar.get("/audit/events", limit="500", event_type="handshake_failed"))["items"]
+    return sum(row["action"] == "gateway.connect" for row in rows)
 
 
 async def has_everything(wismar: Wismar, gateway: str) -> bool:

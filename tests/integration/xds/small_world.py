@@ -80,7 +80,7 @@ def bootstrap(socket: Path) -> str:
                 "api_type": "DELTA_GRPC",
                 "transport_api_version": "V3",
                 "set_node_on_first_message_only": True,
-                "grpc_services": [{"envoy_grpc": {"cluster_name": "xds"}, "retry_policy": backoff}],
+                "grpc_services": [{"envoy_grpc": {"cluster_name": "xds", "retry_policy": backoff}}],
             },
             "cds_config": source,
             "lds_config": source,

@@ -5,6 +5,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from envoy.config.core.v3.grpc_service_pb2 import GrpcService
+from google.protobuf.json_format import ParseDict
 
 from control_plane.gateway.bootstrap import bootstrap, command, rendered
 from tests.unit.gateway.agent_config import config
@@ -47,6 +49,16 @@ def test_a_control_plane_over_tcp_is_never_spoken_to_without_tls() -> None:
     cluster = made["static_resources"]["clusters"][0]
     assert cluster["type"] == "STRICT_DNS"
     assert cluster["transport_socket"]["name"] == "envoy.transport_sockets.tls"
+
+
+def test_an_outage_of_the_control_plane_is_not_waited_out_for_half_a_minute() -> None:
+    made = bootstrap(config())
+
+    (service,) = made["dynamic_resources"]["ads_config"]["grpc_services"]
+    policy = ParseDict(
+        service, GrpcService()
+    ).envoy_grpc.retry_policy  # that of streams; another is beside it
+    assert policy.retry_back_off.max_interval.ToSeconds() == 2
 
 
 def test_the_admin_interface_is_a_socket_of_its_owner_alone() -> None:
