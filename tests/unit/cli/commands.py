@@ -153,6 +153,9 @@ CASES: dict[str, Case] = {
     "version": Case("version", "proxenia ", "version", database=False, server=False),
 }
 
+# What asks a control plane and is tested elsewhere on a system that works: as typed on one that does not.
+TYPED = {"audit export": "audit export {dir}/export-{n}", "invoke": "invoke s@OWN"}
+
 # What runs instead of asking, or works on files alone: the tests that run it.
 ELSEWHERE = {
     "audit export": "tests/unit/cli/test_audit_export.py",

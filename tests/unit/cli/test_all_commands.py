@@ -31,7 +31,7 @@ from tests.fakes.values import audit_event
 from tests.unit.admin.severed import Wire
 from tests.unit.admin.test_checks import WELL, ending
 from tests.unit.admin.world import OWN, PARTNER, certificate, node, own_resource
-from tests.unit.cli.commands import CASES, ELSEWHERE, Case
+from tests.unit.cli.commands import CASES, ELSEWHERE, TYPED, Case
 from tests.unit.cli.conftest import Terminal, open_terminal
 from tests.unit.cli.test_watching import REFUSAL, connect
 
@@ -218,11 +218,25 @@ def test_what_is_known_without_the_database_is_told_while_it_is_away(desk: Desk,
     assert result.exit_code == CASES[name].code, result.output
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_an_option_that_does_not_exist_ends_with_2(desk: Desk, name: str) -> None:
-    words = CASES[name].typed(0, str(desk.directory))[-1]
+@pytest.mark.parametrize("name", TYPED)
+def test_what_is_tested_elsewhere_ends_as_all_others_on_a_system_that_does_not_work(
+    desk: Desk, name: str
+) -> None:
+    case = Case(TYPED[name])
+    words = case.typed(0, str(desk.directory))[-1]
 
-    assert desk.terminal.run(*words, "--no-such-option").exit_code == 2
+    gone = desk.terminal.run(*words, PROXENIA_ADMIN=f"{desk.terminal.socket}.gone")
+    stranger = desk.terminal.run(*words, PROXENIA_ADMIN=desk.terminal.address, PROXENIA_TOKEN="wrong")  # noqa: S106 - not one
+    away = desk.type(case, STATE=CUT)
+
+    assert [result.exit_code for result in (gone, stranger, away)] == [3, 4, 1], away.output
+    assert "no control plane answers" in gone.stderr
+    assert "database" in away.output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_option_that_does_not_exist_ends_with_2(desk: Desk, name: str) -> None:
+    assert desk.terminal.run(*name.split(), "--no-such-option").exit_code == 2
 
 
 @contextmanager
