@@ -189,6 +189,10 @@ async def test_anchors_change_by_what_the_partners_control_plane_says_and_nobody
                 held = await eventually("the partner to drop the old one", lambda: held_alike(own, partner))
             after = await anchors(own)
             actions = await audited(own)
+            well = await findings(own)
+            await partner.stop()  # nobody calls its gateway: only heartbeats said that it is up
+            await eventually("the silence to be noticed", lambda: silent(own), within=20)
+            status = await own.get("/status")
 
     assert load.failed == 0, load.outcomes
     assert load.requests > 500
@@ -197,6 +201,22 @@ async def test_anchors_change_by_what_the_partners_control_plane_says_and_nobody
     assert held
     assert "rotation.confirm" not in actions
     assert actions[-1] == "rotation.finished"
+    assert well == set()
+    assert status["verdict"] == "ok"
+    assert [one["code"] for one in status["warnings"]] == ["partner_silent"]
+
+
+async def findings(organisation: Organisation) -> set[str]:
+    """The codes of whatever a check finds of partners, from our side and from theirs."""
+    groups = (await organisation.get("/federation/check"))["groups"]
+    found = [one for group in groups if group["name"] == "partners" for one in group["findings"]]
+    said = [one["theirs"] for one in found if one["theirs"]]
+    return {one["code"] for one in (*found, *said) if one["code"]}
+
+
+async def silent(organisation: Organisation) -> bool:
+    """Whether it is noticed that a partner is gone: not heard, not reached, and its node not seen."""
+    return await findings(organisation) == {"partner_silent", "node_unseen", "unreachable"}
 
 
 async def finished(organisation: Organisation) -> bool:
