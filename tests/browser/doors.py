@@ -15,12 +15,14 @@ import aiohttp
 
 from bench.partner import Authority
 from control_plane.app.demo.organisation import Organisation, eventually
+from control_plane.model.xds import CLUSTER
 from control_plane.peering.paths import AUDIT_HEADS, HEARTBEATS
 from control_plane.peering.refusal import RefusedError
-from tests.browser.system import ZONE, Side, System
+from tests.browser.system import RESOURCE, ZONE, Side, System
 from tests.browser.texts import ATTACK, BIDI, CONTROLS, KINDS, Case, cases, hostile
 from tests.browser.visitor import Visitor, authority_of, crossing, visitor
 from tests.integration.discovery.bind9 import SERVICE, txt_of
+from tests.integration.xds.gateway_client import gateway
 
 JSON_LINES = "application/x-ndjson"
 HANSE = "hanse.example"
@@ -154,7 +156,7 @@ async def by_discovery(system: System, told: Told) -> None:
     name, mark = hostile()
     system.nodes_file.write_text(json.dumps({"nodes": [_listed("filed", name)]}), encoding="utf-8")
     told.kept[mark] = "file name"
-    await eventually("the file to be read", lambda: _shows(own, "/federation/nodes", mark))
+    await eventually("the file to be read", lambda: _shows(own, "/federation/nodes", mark, limit="1000"))
 
 
 def _listed(node: str, name: str) -> dict[str, Any]:
@@ -177,8 +179,8 @@ async def _published(system: System, label: str, txt: Any) -> None:  # noqa: ANN
     )
 
 
-async def _shows(own: Organisation, path: str, mark: str) -> bool:
-    return mark in json.dumps(await own.get(path, limit="1000"))
+async def _shows(own: Organisation, path: str, mark: str, **query: str) -> bool:
+    return mark in json.dumps(await own.get(path, **query))
 
 
 @asynccontextmanager
@@ -244,6 +246,18 @@ async def _refused(own: Organisation, partner: str) -> bool:
     return any(one["organisation"] == partner and "partner_refused" in one["send_error"] for one in listed)
 
 
+async def by_gateway(system: System, told: Told) -> None:
+    """Gateways that refuse what they are sent, in words of their own."""
+    own = system.novgorod.organisation
+    for number, kind in enumerate(KINDS):
+        text, mark = hostile(kind)
+        told.kept[mark] = f"refusal of a gateway {text!a}"
+        async with gateway(own.state_dir / "run" / "xds.sock", f"refusing-{number}") as stream:
+            await stream.ask(CLUSTER, f"to/{RESOURCE}.{system.luebeck.name}")
+            assert (await stream.hear(refusing=text)).resources
+            await eventually("the refusal to be noted", lambda: _shows(own, "/status", mark))  # noqa: B023 - at once
+
+
 async def by_traffic(system: System, told: Told) -> None:
     """A partner's application asks for paths of its choice; the row of it is known by its path."""
     own, other = system.novgorod.organisation, system.luebeck.organisation
@@ -255,7 +269,7 @@ async def by_traffic(system: System, told: Told) -> None:
 
     async def seen() -> bool:
         await _asked(other.sites[0].egress, f"/{text}", f"ledger.{own.trust_domain}")
-        return await _shows(own, "/audit/events", mark)
+        return await _shows(own, "/audit/events", mark, limit="1000")
 
     await eventually("such a request in the audit", seen, within=30)
 

@@ -1,7 +1,8 @@
 """Texts that came in by every door are text on every page, and every form refuses whoever is not its page.
 
-One system: hostile texts in every field of the API's bodies, in records of a name server and a file, and from
-a partner's control plane that says whatever it likes. Then every page, in Chromium.
+One system: hostile texts in every field of the API's bodies, in records of a name server and a file, in the
+refusals of gateways, and from a partner's application and its control plane, which says whatever it likes.
+Then every page, in Chromium.
 """
 
 import json
@@ -16,7 +17,17 @@ import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import BrowserContext, Page
 
-from tests.browser.doors import Desk, Told, by_api, by_discovery, by_partner, by_traffic, desk, requests
+from tests.browser.doors import (
+    Desk,
+    Told,
+    by_api,
+    by_discovery,
+    by_gateway,
+    by_partner,
+    by_traffic,
+    desk,
+    requests,
+)
 from tests.browser.system import Side, System, link
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(600)]
@@ -86,6 +97,7 @@ async def filled(running: System) -> AsyncIterator[Filled]:
         await by_api(side, at, told)
         await by_discovery(running, told)
         await by_traffic(running, told)
+        await by_gateway(running, told)
         async with by_partner(running, told), side.opened() as context:
             page = await context.new_page()
             await page.goto(await link(side.organisation))
