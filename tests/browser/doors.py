@@ -179,8 +179,8 @@ async def _published(system: System, label: str, txt: Any) -> None:  # noqa: ANN
     )
 
 
-async def _shows(own: Organisation, path: str, mark: str, **query: str) -> bool:
-    return mark in json.dumps(await own.get(path, **query))
+async def _shows(own: Organisation, path: str, mark: str, *, limit: str = "") -> bool:
+    return mark in json.dumps(await (own.get(path, limit=limit) if limit else own.get(path)))
 
 
 @asynccontextmanager

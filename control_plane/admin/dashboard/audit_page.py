@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from control_plane.admin import audit_events, reconciliations
+from control_plane.admin import audit_events, audit_heads, reconciliations
 from control_plane.admin.agreements import list_agreements
 from control_plane.admin.dashboard.doing import read_input
 from control_plane.admin.dashboard.page import Values, ask, ask_all
+from control_plane.admin.listing import PageQuery
 from control_plane.admin.operation import Call
 from control_plane.admin.problems import ApiError
 from control_plane.chain.crossing import crossed, crossing_of, is_request, partner_of
@@ -87,7 +88,8 @@ async def reports(call: Call, query: Mapping[str, str]) -> Values:
     """Comparisons of the audit with partners'; one in full when its id is given."""
     partners = [each.organisation for each in (await ask_all(call, list_agreements)).items]
     if call.deps.audits is None:
-        return {"reports": None, "report": None, "partners": partners, "next": None, "running": ()}
+        nothing: Values = {"reports": None, "report": None, "partners": partners, "next": None}
+        return nothing | {"running": (), "refused": ()}
     asked = reconciliations.ReportQuery(after=query.get("after", ""), limit=_ROWS)
     found = await ask(call, reconciliations.list_reconciliations, asked)
     chosen = query.get("id", "")
@@ -97,4 +99,5 @@ async def reports(call: Call, query: Mapping[str, str]) -> Values:
         "running": (await ask(call, reconciliations.list_running)).items,
         "report": await ask(call, reconciliations.show_reconciliation, id=chosen) if chosen else None,
         "partners": partners,
+        "refused": (await ask(call, audit_heads.list_heads, PageQuery())).refused,
     }

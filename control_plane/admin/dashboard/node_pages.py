@@ -25,7 +25,7 @@ from control_plane.model.steering import Steering
 
 VERBS = ("drain", "undrain", "circuit/open", "circuit/reset", "revoke", "reinstate")
 SHOWN = 500  # nodes at once
-LOOKED_THROUGH = 20  # thousands of nodes that a search reads
+LOOKED_THROUGH = 20_000  # nodes that a search reads
 _GATEWAYS = 20  # whose deliveries are looked through
 
 
@@ -50,8 +50,10 @@ async def node_list(call: Call, query: Mapping[str, str]) -> Values:
 async def _found(call: Call, asked: OrganisationQuery, text: str) -> Values:
     """The first nodes that have ``text`` in what is shown of them; ``unseen``: there may be more."""
     matching: list[NodeView] = []
-    for _ in range(LOOKED_THROUGH):
+    read = 0
+    while read < LOOKED_THROUGH:
         page = await ask(call, nodes.list_nodes, asked)
+        read += len(page.items)
         matching += [each for each in page.items if text in _told_of(each)]
         if page.next is None or len(matching) > SHOWN:
             return {"nodes": matching[:SHOWN], "unseen": page.next is not None or len(matching) > SHOWN}

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from control_plane.admin import grants, resources
-from control_plane.admin.dashboard.page import Values, ask
+from control_plane.admin import grants, groups, resources
+from control_plane.admin.dashboard.page import Values, ask, ask_all
 from control_plane.admin.grant_shadow import ShadowView, Since, show_shadow
 from control_plane.admin.listing import MAX_PAGE, OrganisationQuery
 from control_plane.admin.operation import Call
@@ -66,13 +66,14 @@ def matrix(
 
 async def offers(call: Call, _: Mapping[str, str]) -> Values:
     """What is offered, and who may use what is ours."""
-    offered = await ask(call, resources.list_resources, OrganisationQuery(limit=MAX_PAGE))
-    granted = await ask(call, grants.list_grants, OrganisationQuery(limit=MAX_PAGE))
+    offered = await ask_all(call, resources.list_resources, OrganisationQuery(limit=MAX_PAGE))
+    granted = await ask_all(call, grants.list_grants, OrganisationQuery(limit=MAX_PAGE))
     ours = [each for each in offered.items if each.organisation == call.deps.own]
     columns, rows = matrix(ours, granted.items)
     return {
         "resources": offered.items,
         "grants": granted.items,
+        "groups": (await ask_all(call, groups.list_groups)).items,
         "more": offered.next is not None or granted.next is not None,
         "columns": columns,
         "rows": rows,

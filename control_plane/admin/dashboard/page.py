@@ -30,9 +30,15 @@ async def ask(call: Call, route: Route, given: object = None, **path: str) -> An
     return (await route.run(asked, Nothing() if given is None else given)).value
 
 
-async def ask_all(call: Call, route: Route) -> Any:  # noqa: ANN401 - as above
-    """The first page of a list, as long as pages may be."""
-    return await ask(call, route, PageQuery(limit=MAX_PAGE))
+async def ask_all(call: Call, route: Route, asked: PageQuery | None = None) -> Any:  # noqa: ANN401 - as above
+    """The first thousand of a list, with what its first page says beside; ``next`` None: these are all."""
+    first = page = await ask(call, route, asked or PageQuery(limit=MAX_PAGE))
+    items = list(page.items)
+    while page.next is not None and len(items) < MAX_PAGE:
+        page = await ask(call, route, replace(asked or PageQuery(limit=MAX_PAGE), after=page.next))
+        items += page.items
+    more = page.next is not None or len(items) > MAX_PAGE
+    return replace(first, items=tuple(items[:MAX_PAGE]), next=(page.next or "") if more else None)
 
 
 async def partners_of(call: Call) -> dict[str, Any]:

@@ -44,9 +44,10 @@ async def organisation(call: Call, query: Mapping[str, str]) -> Values:
     return {
         "agreement": found,
         "partner": partner,
-        "nodes": (await ask(call, nodes.list_nodes, wanted)).items,
-        "resources": (await ask(call, resources.list_resources, wanted)).items,
-        "grants": (await ask(call, grants.list_grants, wanted)).items,
+        "node_count": await _count(call, name),
+        "nodes": (await ask_all(call, nodes.list_nodes, wanted)).items,
+        "resources": (await ask_all(call, resources.list_resources, wanted)).items,
+        "grants": (await ask_all(call, grants.list_grants, wanted)).items,
         "bundle": bundle,
         "words": words(bundle.anchors) if bundle else "",
         "own_words": words(call.deps.anchors()),
@@ -54,6 +55,12 @@ async def organisation(call: Call, query: Mapping[str, str]) -> Values:
         "verb": verb if verb in CUTTING else "",
         "lately": await _lately(call, name) if verb in CUTTING else None,
     }
+
+
+async def _count(call: Call, name: TrustDomain) -> int:
+    """How many nodes it has, from memory: an order cuts all of them, also those that no page names."""
+    await call.deps.towns.catch_up(call.deps.objects, call.deps.overview.revision)
+    return len(call.deps.towns.nodes(name, None, {}))
 
 
 def words(anchors: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 """What single pages of the dashboard show, and which forms they have."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -25,7 +26,8 @@ from control_plane.model.xds import CLUSTER, LISTENER
 from control_plane.ports.deliveries import GatewayState
 from control_plane.ports.objects import Write
 from tests.unit.admin.browsing import Browser, trusted
-from tests.unit.admin.hostile_sources import SIGHTING
+from tests.unit.admin.hostile_sources import GOOD, SIGHTING
+from tests.unit.admin.test_audit_heads import EVIDENCE
 from tests.unit.admin.world import OWN, PARTNER, World, certificate, grant, node, own_resource, resource
 
 
@@ -296,3 +298,49 @@ async def test_a_node_that_only_sources_speak_of_has_its_page_and_its_circuit(
 
     assert "the northern one" in text
     assert (circuit.status, circuit.document["state"]) == (200, "closed")
+
+
+async def test_an_order_says_how_many_nodes_it_cuts_also_those_that_no_page_names(
+    world: World, browser: Browser
+) -> None:
+    await trusted(world)
+    world.anchors = (certificate()[0],)
+    lines = "".join(json.dumps(node(f"n-{number:04}")) + "\n" for number in range(1_100)).encode()
+    kind = {"Content-Type": "application/x-ndjson"}
+    assert (await world.call("POST", "/api/v1/federation/nodes", lines, headers=kind)).status == 200
+
+    text = await browser.page(f"organisation?name={PARTNER}&verb=revoke")
+    found = await browser.page("nodes?find=N-1099")
+
+    assert "all of its nodes (1100)" in text
+    assert "and 1092 more" in text
+    assert re.search(r"and 100 more: <a href=\"/ui/nodes\?organisation=luebeck.example\"", text)
+    assert names(found) == ["n-1099"]
+
+
+async def test_what_several_partners_offer_is_one_group(world: World, browser: Browser) -> None:
+    group = GOOD[Kind.GROUP]
+    await world.objects.write([Write(Kind.GROUP, group.key, group)], actor="ada")
+
+    text = await browser.page("resources")
+
+    assert "The same of several partners" in text
+    assert f"<code>orders.{OWN}</code>" in text
+
+
+async def test_a_log_that_was_rewritten_is_told_and_may_be_believed_anew(
+    world: World, browser: Browser
+) -> None:
+    nothing = await browser.page("reconciliation")
+    await world.heads.keep_evidence(EVIDENCE)
+
+    text = await browser.page("reconciliation")
+    await browser.sign_in(Role.ADMIN)
+    place = {":organisation": str(EVIDENCE.organisation), "back": "reconciliation"}
+    path = "/api/v1/audit/heads/{organisation}/accept"
+    status, _, said = await browser.send("do", {"method": "POST", "path": path, **place})
+
+    assert "Logs that were rewritten" not in nothing
+    assert EVIDENCE.detail in text
+    assert status == 303, said
+    assert "Logs that were rewritten" not in await browser.page("reconciliation")
