@@ -62,8 +62,11 @@ class Objects(Protocol):
     ) -> list[Stored]:
         """At most ``limit`` objects with keys after ``after``, in key order; of one organisation."""
 
-    async def changes(self, since: int) -> Change:
-        """What is different now from ``since``, each object once; from 0: everything that exists."""
+    async def changes(self, since: int, *, kinds: Collection[Kind] = ()) -> Change:
+        """What is different now from ``since``, each object once; from 0: everything that exists.
+
+        Of these kinds alone, or of all.
+        """
 
     def wakeups(self) -> AsyncIterator[None]:
         """Yield once at the start, and then whenever there may be changes; at least every five seconds."""

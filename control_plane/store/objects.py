@@ -94,27 +94,28 @@ class PostgresObjects:
             rows = await connection.fetch(query, *arguments)
         return [codec.stored(row) async for turn in _turns(rows) for row in turn]
 
-    async def changes(self, since: int) -> Change:
+    async def changes(self, since: int, *, kinds: Collection[Kind] = ()) -> Change:
         """What is different now from ``since``, each object once; from 0: everything that exists."""
+        words = [str(kind) for kind in kinds] or _KINDS
         if since > 0:
             async with self._pool.connection() as connection:
-                rows = await connection.fetch(objects_sql.FEW_SINCE, since, _KINDS, BATCH + 1)
+                rows = await connection.fetch(objects_sql.FEW_SINCE, since, words, BATCH + 1)
             if len(rows) <= BATCH:
                 found = [row for row in rows if row["kind"] is not None]
                 items = [_item(row) async for turn in _turns(found) for row in turn]
                 return Change(rows[0]["revision"], tuple(items))
-        return await self._many_changes(since)
+        return await self._many_changes(since, words)
 
     def wakeups(self) -> AsyncIterator[None]:
         """Yield once at the start, and then whenever there may be changes; at least every five seconds."""
         return self._feed.wakeups()
 
-    async def _many_changes(self, since: int) -> Change:
+    async def _many_changes(self, since: int, kinds: Sequence[str]) -> Change:
         items: list[Item] = []
         async with self._pool.snapshot() as connection:
             revision: int = await connection.fetchval(objects_sql.HEAD)
             query = objects_sql.SINCE if since > 0 else objects_sql.EVERYTHING
-            cursor = await connection.cursor(query, since, _KINDS)
+            cursor = await connection.cursor(query, since, kinds)
             while rows := await cursor.fetch(BATCH):
                 items += [_item(row) async for turn in _turns(rows) for row in turn]
         return Change(revision, tuple(items))

@@ -85,7 +85,7 @@ class _Seen:
 
     async def look(self, objects: Objects) -> None:
         """Take over what is different now; UnavailableError leaves what was."""
-        change = await objects.changes(self.revision)
+        change = await objects.changes(self.revision, kinds=(Kind.BUNDLE, Kind.GATEWAY))
         bundles = [item for item in change.items if item.kind is Kind.BUNDLE]
         for first in range(0, len(bundles), _AT_ONCE):
             some = bundles[first : first + _AT_ONCE]

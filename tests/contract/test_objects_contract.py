@@ -178,6 +178,18 @@ async def test_changes_hold_each_object_once_in_its_last_state(objects: Objects)
     assert change.items == (Item(Kind.NODE, node().key, node(port=5)),)
 
 
+async def test_changes_may_be_of_some_kinds_alone(objects: Objects) -> None:
+    values = one_of_each()
+    await objects.write([put(values[Kind.NODE])], actor="ada")
+    await objects.write([put(value, kind=kind) for kind, value in values.items()], actor="ada")
+
+    for since, revision in ((0, 2), (1, 2), (2, 2)):
+        change = await objects.changes(since, kinds=(Kind.BUNDLE, Kind.GATEWAY))
+
+        kinds = {item.kind for item in change.items}
+        assert (change.revision, kinds) == (revision, {Kind.BUNDLE, Kind.GATEWAY} if since < 2 else set())
+
+
 async def test_the_future_holds_no_changes(objects: Objects) -> None:
     await objects.write([put(node())], actor="ada")
 

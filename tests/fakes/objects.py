@@ -81,12 +81,13 @@ class FakeObjects:
                 found.append(stored)
         return found
 
-    async def changes(self, since: int) -> Change:
+    async def changes(self, since: int, *, kinds: Collection[Kind] = ()) -> Change:
         self.reach()
         items = (
             Item(kind, key, entry.value)
             for (kind, key), entry in self._entries.items()
             if entry.revision > since and (since > 0 or entry.value is not None)
+            if not kinds or kind in kinds
         )
         return Change(self.revision, tuple(items))
 
