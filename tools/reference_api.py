@@ -25,7 +25,7 @@ certificate. The running control plane describes the same as an OpenAPI document
 {operations}
 """
 # Types that are explained on another page than those of the operations.
-_ELSEWHERE = {"Problem": "../codes.md", "FieldError": "../codes.md"}
+_ELSEWHERE = {"ProblemDetails": "../codes.md", "FieldError": "../codes.md"}
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 Document = dict[str, Any]

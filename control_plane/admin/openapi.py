@@ -71,10 +71,18 @@ def describe(routes: Sequence[Route], *, version: str) -> Document:
         "info": {"title": "Proxenia", "version": version, "license": {"name": "Apache-2.0"}},
         "paths": dict(sorted(paths.items())),
         "components": {
-            "schemas": {**definitions, "Problem": _PROBLEM, "FieldError": _FIELD_ERROR},
+            "schemas": _named(definitions),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
+
+
+def _named(definitions: Document) -> Document:
+    """With those of refusals. Raises ValueError when the type of an answer would be lost by that."""
+    own = {"ProblemDetails": _PROBLEM, "FieldError": _FIELD_ERROR}
+    if taken := own.keys() & definitions.keys():
+        raise ValueError(f"expected other names of types, got {', '.join(sorted(taken))}")
+    return definitions | own
 
 
 def openapi_route(routes: Sequence[Route]) -> Route:
@@ -186,7 +194,7 @@ def _success(operation: Operation[Any], answers: Document | None) -> Document:
 
 
 def _failure() -> Document:
-    schema = {"$ref": _REF.format(model="Problem")}
+    schema = {"$ref": _REF.format(model="ProblemDetails")}
     return {"description": "Nothing was done", "content": {MEDIA_TYPE: {"schema": schema}}}
 
 

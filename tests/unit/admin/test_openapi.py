@@ -86,8 +86,15 @@ def test_identifiers_are_unique(document: Document) -> None:
     assert len(found) == len(set(found))
 
 
+def test_what_is_wrong_with_objects_is_not_described_as_a_refusal(document: Document) -> None:
+    schemas = document["components"]["schemas"]
+
+    assert set(schemas["Problem"]["properties"]) == {"subject", "code", "detail", "hint"}
+    assert schemas["Status"]["properties"]["problems"]["items"] == {"$ref": "#/components/schemas/Problem"}
+
+
 def test_every_code_is_named(document: Document) -> None:
-    assert document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"] == sorted(CODES)
+    assert document["components"]["schemas"]["ProblemDetails"]["properties"]["code"]["enum"] == sorted(CODES)
 
 
 @pytest.mark.parametrize("role", [None, *Role])
