@@ -43,7 +43,7 @@ def _progress(place: Place, organisation: str, *, wanted: bool) -> Iterator[None
         yield
         return
     done = Event()
-    teller = Thread(target=_tell, args=(place, organisation, done), daemon=True)
+    teller = Thread(target=tell, args=(place, organisation, done), daemon=True)
     teller.start()
     try:
         yield
@@ -52,7 +52,8 @@ def _progress(place: Place, organisation: str, *, wanted: bool) -> Iterator[None
         teller.join(WITHIN)
 
 
-def _tell(place: Place, organisation: str, done: Event) -> None:
+def tell(place: Place, organisation: str, done: Event) -> None:
+    """Say how far the comparison with ``organisation`` is, on one line, until ``done``; then wipe it."""
     width = 0
     while not done.wait(_LOOK):
         try:

@@ -1,9 +1,16 @@
 """``proxenia audit reconcile`` and ``reconciliations``."""
 
 from datetime import UTC, datetime
+from threading import Event, Thread
+from time import monotonic
 
-from control_plane.cli.reconciliation import so_far
-from control_plane.model.reconciliation import Difference, Outcome
+import pytest
+
+from control_plane.cli import reconciliation
+from control_plane.cli.options import Place
+from control_plane.cli.reconciliation import so_far, tell
+from control_plane.model.reconciliation import Difference, Interval, Outcome
+from control_plane.ports.reconciliation import Running, Stage
 from tests.unit.admin.world import PARTNER
 from tests.unit.cli.conftest import Terminal
 
@@ -53,3 +60,34 @@ def test_how_far_it_is_is_one_line() -> None:
 
     assert so_far({"stage": "reading", **facts}) == "reading: 42%, 25,000 rows of ours, 20,000 of theirs"
     assert so_far({"stage": "naming", **facts}) == "looking up what differs: 32 of 40"
+
+
+def test_how_far_it_is_is_told_while_it_goes_on_and_wiped_in_the_end(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(reconciliation, "_LOOK", 0.01)
+    run = Running(
+        organisation=PARTNER,
+        interval=Interval(WHEN, WHEN.replace(hour=13)),
+        actor="ada",
+        started_at=WHEN,
+        stage=Stage.READING,
+        share=0.25,
+        ours=7,
+        theirs=5,
+        named=0,
+        to_name=0,
+    )
+    terminal.world.reconciling.runs = (run,)
+    done, said, until = Event(), "", monotonic() + 10
+    teller = Thread(target=tell, args=(Place(None, terminal.socket, ""), PARTNER, done))
+
+    teller.start()
+    while "25%" not in said and monotonic() < until:
+        said += capsys.readouterr().err
+    done.set()
+    teller.join()
+
+    line = "reading: 25%, 7 rows of ours, 5 of theirs"
+    assert f"\r{line}" in said
+    assert capsys.readouterr().err.endswith(f"\r{' ' * len(line)}\r")
