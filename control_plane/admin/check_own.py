@@ -7,6 +7,7 @@ from control_plane.admin.check_codes import finding, fine, skipped
 from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.gateways import WORDS, by_gateway
 from control_plane.admin.listing import every
+from control_plane.kit.counted import many
 from control_plane.model.change import Kind
 from control_plane.model.check import CheckFinding, Level
 from control_plane.model.expiry import Expiring
@@ -147,7 +148,7 @@ async def sources(deps: Dependencies) -> list[CheckFinding]:
             detail = f"since {state.lost_since:%Y-%m-%d %H:%M:%S} UTC: {state.reason}"
             found.append(finding(name, Level.PROBLEM, "source_lost", detail))
         else:
-            found.append(fine(name, f"sees {state.findings.nodes} nodes"))
+            found.append(fine(name, f"sees {many(state.findings.nodes, 'node')}"))
     conflicts = [
         CheckFinding(one.subject, Level.WARNING, one.detail, one.code, one.hint) for one in parts.conflicts()
     ]

@@ -12,6 +12,7 @@ from control_plane.admin.listing import OrganisationQuery, every
 from control_plane.admin.node_view import NOT_ANNOUNCED, NOTHING_SEEN, seen_status, states_of
 from control_plane.admin.spoken import Spoken, States, read_nodes
 from control_plane.admin.stored import value_of
+from control_plane.kit.counted import many
 from control_plane.model.agreement import Agreement, AgreementState
 from control_plane.model.change import Kind
 from control_plane.model.check import CheckFinding, Level, Said
@@ -180,7 +181,7 @@ async def _nodes(deps: Dependencies, name: TrustDomain, known: _Known) -> CheckF
     spoken, more = await read_nodes(deps.objects, query)
     found = [_node(deps, one, known.states) for one in spoken]
     bad = [one for one in found if one.level in {Level.PROBLEM, Level.WARNING}]
-    count = f"{'more than ' if more else ''}{len(spoken)} nodes"
+    count = f"{'more than ' if more else ''}{many(len(spoken), 'node')}"
     theirs = _remarks(known.views.get(name))
     if not bad:
         hint = finding(subject, theirs.level, theirs.code, "").hint if theirs and theirs.code else ""

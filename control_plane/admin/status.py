@@ -9,6 +9,7 @@ from control_plane.admin.dependencies import Dependencies
 from control_plane.admin.expiry import number_ended
 from control_plane.admin.gateways import GatewayDeliveries, deliveries_view
 from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
+from control_plane.kit.counted import many
 from control_plane.model.change import Kind
 from control_plane.model.check import CheckFinding
 from control_plane.model.problem import Problem
@@ -61,11 +62,11 @@ def judge(
     if connected < len(states):
         faults.append(f"{len(states) - connected} of {len(states)} gateways not connected")
     if refused:
-        faults.append(f"{_many(refused, 'resource')} refused by Envoy")
+        faults.append(f"{many(refused, 'resource')} refused by Envoy")
     if ended:
-        faults.append(f"{_many(ended, 'certificate')} expired")
+        faults.append(f"{many(ended, 'certificate')} expired")
     if problems:
-        faults.append(_many(len(problems), "problem"))
+        faults.append(many(len(problems), "problem"))
     if waiting:
         return Verdict("starting", "; ".join([f"waiting for {', '.join(waiting)}", *faults]))
     if not states:
@@ -75,14 +76,10 @@ def judge(
     nodes, resources = counts.get(Kind.NODE, 0), counts.get(Kind.RESOURCE, 0)
     return Verdict(
         "ok",
-        f"{_many(connected, 'gateway')} connected, {_many(nodes, 'node')} of"
-        f" {_many(counts.get(Kind.AGREEMENT, 0), 'partner')}, {_many(resources, 'resource')},"
-        f" {_many(counts.get(Kind.GRANT, 0), 'grant')}",
+        f"{many(connected, 'gateway')} connected, {many(nodes, 'node')} of"
+        f" {many(counts.get(Kind.AGREEMENT, 0), 'partner')}, {many(resources, 'resource')},"
+        f" {many(counts.get(Kind.GRANT, 0), 'grant')}",
     )
-
-
-def _many(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 async def status_of(deps: Dependencies) -> Status:

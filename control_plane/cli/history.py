@@ -8,6 +8,7 @@ from control_plane.cli.api import path_of
 from control_plane.cli.options import Place, output_option, pass_place, show, show_list
 from control_plane.cli.output import Column, Table
 from control_plane.cli.text import clean
+from control_plane.kit.counted import many
 
 
 @click.command()
@@ -52,6 +53,6 @@ def _restored(document: dict[str, Any]) -> str:
     lines = [f"restored  {clean(name)}" for name in document["restored"]]
     lines += [f"removed   {clean(name)}" for name in document["removed"]]
     done = document["revision"]
-    head = f"{document['objects']} objects"
+    head = many(document["objects"], "object")
     first = f"{head}, as revision {done}" if done is not None else f"{head}, nothing was changed"
     return "\n".join([first, *lines])

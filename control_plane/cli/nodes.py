@@ -9,6 +9,7 @@ from control_plane.cli.options import Place, limit_option, output_option, pass_p
 from control_plane.cli.output import Column, Table, node_name
 from control_plane.cli.parse import Named, endpoint, label, named, read_input
 from control_plane.cli.text import fields
+from control_plane.kit.counted import many
 
 _NODES = ("federation", "nodes")
 
@@ -149,4 +150,4 @@ node.add_command(_verb("reinstate", "Let a revoked node take part again.", "take
 def import_nodes(place: Place, file: IO[bytes], output: str) -> None:
     """Add or overwrite nodes from FILE (- for standard input): one JSON object a line, all or none."""
     loaded = place.api().send_lines(path_of(*_NODES), read_input(file))
-    show(loaded, output, lambda: f"{loaded['lines']} nodes loaded")
+    show(loaded, output, lambda: f"{many(loaded['lines'], 'node')} loaded")

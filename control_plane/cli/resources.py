@@ -9,6 +9,7 @@ from control_plane.cli.options import Place, limit_option, output_option, pass_p
 from control_plane.cli.output import Column, Table
 from control_plane.cli.parse import Named, endpoint, named, read_input
 from control_plane.cli.text import fields
+from control_plane.kit.counted import many
 
 _RESOURCES = ("federation", "resources")
 
@@ -119,4 +120,4 @@ def remove_resource(place: Place, key: str, output: str) -> None:
 def import_resources(place: Place, file: IO[bytes], output: str) -> None:
     """Add or overwrite resources from FILE (- for standard input): one JSON object a line, all or none."""
     loaded = place.api().send_lines(path_of(*_RESOURCES), read_input(file))
-    show(loaded, output, lambda: f"{loaded['lines']} resources loaded")
+    show(loaded, output, lambda: f"{many(loaded['lines'], 'resource')} loaded")

@@ -14,6 +14,7 @@ from control_plane.admin.dashboard.topology import WORDS, Known, draw
 from control_plane.admin.dashboard.towns import Seen
 from control_plane.admin.node_view import states_of
 from control_plane.admin.operation import Call
+from control_plane.kit.counted import many
 from control_plane.model.agreement import Agreement, AgreementState
 from control_plane.ports.traffic import Count
 
@@ -113,12 +114,12 @@ def _of_nodes(known: list[Known], seen: Mapping[str, Mapping[str, Seen]]) -> Ite
 def _verdict(state: Any, known: list[Known], concerns: list[Concern]) -> tuple[str, str]:  # noqa: ANN401 - as above
     """A word, and one sentence: what is wrong or needs somebody, and how many partners may be reached."""
     opened = sum(partner.state == "open" for partner in known)
-    reach = f"{opened} of {_many(len(known), 'partner')} open" if known else "no partner yet"
+    reach = f"{opened} of {many(len(known), 'partner')} open" if known else "no partner yet"
     if state.verdict == "starting":
         return "starting", f"Starting: {state.summary}."
     kinds = [concern.state for concern in concerns]
     said = [
-        _many(count, noun)
+        many(count, noun)
         for word, noun in (
             ("offline", "node offline"),
             ("degraded", "node degraded"),
@@ -132,8 +133,3 @@ def _verdict(state: Any, known: list[Known], concerns: list[Concern]) -> tuple[s
     if said:
         return "warning", f"Traffic passes, but look at {', '.join(said)}; {reach}."
     return "ok", f"All is well: {reach}, {state.summary.partition(',')[0]}."
-
-
-def _many(number: int, noun: str) -> str:
-    first, _, rest = noun.partition(" ")
-    return f"{number} {noun}" if number == 1 else f"{number} {first}s {rest}".rstrip()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from control_plane.kit.counted import many
 from control_plane.model.explanation import Explanation, Facts, LiveHost, Stage
 from control_plane.model.federation import Condition, Import
 from control_plane.model.identity import TrustDomain
@@ -68,7 +69,7 @@ def _sighting(facts: Facts, organisation: str, nodes: Sequence[Node], wanted: st
     lost = {fact.subject: fact for fact in facts.lost}
     missing = [lost[node.key] for node in nodes if node.key in lost]
     if nodes and len(missing) < len(nodes):
-        return f"{len(nodes)} nodes of {organisation} are known"
+        return f"we know {many(len(nodes), 'node')} of {organisation}"
     gone = missing[0] if missing else lost.get(wanted) or lost.get(organisation)
     if gone is not None:
         return Problem(
@@ -108,7 +109,7 @@ def _endpoints(world: World, planned: Import | None, nodes: Sequence[Node]) -> F
             f"all nodes that serve it are being drained: {named}",
             f"proxenia node undrain {targets[0].node_id}@{targets[0].organisation}",
         )
-    return f"{len(targets)} addresses of {len(usable)} nodes"
+    return f"{many(len(targets), 'address')} of {many(len(usable), 'node')}"
 
 
 def _circuit(facts: Facts, planned: Import | None, key: str, nodes: Sequence[Node]) -> Found:
@@ -120,14 +121,15 @@ def _circuit(facts: Facts, planned: Import | None, key: str, nodes: Sequence[Nod
     addresses = [_address(target.endpoint.host, target.endpoint.port) for target in targets]
     closed = [each for each in addresses if each not in by_hand and not _is_open(each, opened, live)]
     if closed or not addresses:
-        return f"the circuits to {len(closed)} of {len(addresses)} addresses are closed"
+        return f"{many(len(closed), 'circuit')} of {len(addresses)} may be used"
     first = addresses[0]
     why = "by hand" if first in by_hand else opened[first].reason if first in opened else "by failures"
     since = f" since {opened[first].since:%Y-%m-%d %H:%M:%S} UTC" if first in opened else ""
     return Problem(
         f"resource {key}",
         "circuit_open",
-        f"the circuits to all {len(addresses)} addresses are open (the first {why}{since}): callers get 503",
+        f"the circuit to every address is open ({many(len(addresses), 'address')}, the first {why}{since}):"
+        " callers get 503",
         "see why the partner's nodes fail; it closes by itself, or by proxenia circuit reset",
     )
 

@@ -307,7 +307,7 @@ async def test_a_node_that_nobody_calls_is_told_and_is_no_trouble(world: World) 
 
     document = (await world.call("GET", CHECK)).document
 
-    assert "1 nodes, none with trouble; of 1 nothing was seen lately" in str(document["groups"])
+    assert "1 node, none with trouble; of 1 nothing was seen lately" in str(document["groups"])
     assert document["verdict"] == "ok"
 
 

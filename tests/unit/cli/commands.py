@@ -118,7 +118,7 @@ CASES: dict[str, Case] = {
     "node add": Case(_NODE, "added", "node_id"),
     "node drain": Case("node drain n{n}@PARTNER", "is drained", before=(_NODE,)),
     "node edit": Case("node edit n{n}@PARTNER --name x", "changed", "name", before=(_NODE,)),
-    "node import": Case("node import {dir}/nodes.jsonl", "1 nodes loaded", "lines"),
+    "node import": Case("node import {dir}/nodes.jsonl", "1 node loaded", "lines"),
     "node list": Case("node list", "ENDPOINTS", "items"),
     "node reinstate": Case(
         "node reinstate n{n}@PARTNER", "takes part", before=(_NODE, "node revoke n{n}@PARTNER")
@@ -130,7 +130,7 @@ CASES: dict[str, Case] = {
     "partner health": Case("partner health --organisation PARTNER", "VERDICT", "items", before=(_NODE,)),
     "partner list": Case("partner list", "alive", "items"),
     "resource add": Case(_OFFER, "added", "host"),
-    "resource import": Case("resource import {dir}/resources.jsonl", "1 resources loaded", "lines"),
+    "resource import": Case("resource import {dir}/resources.jsonl", "1 resource loaded", "lines"),
     "resource list": Case("resource list", "SERVED BY", "items"),
     "resource remove": Case("resource remove s{n}@OWN", "removed", "removed", before=(_OFFER,)),
     "resource routes": Case("resource routes", "WHY NOT", "items"),

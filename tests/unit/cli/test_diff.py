@@ -42,6 +42,6 @@ def test_history_and_rollback(terminal: Terminal) -> None:
     done = terminal.good("rollback", "1")
 
     assert "resource stockfish@bergen.example" in told
-    assert tried.splitlines()[0] == "1 objects, nothing was changed"
+    assert tried.splitlines()[0] == "1 object, nothing was changed"
     assert "restored  resource stockfish@bergen.example" in done
     assert "as revision 3" in done
