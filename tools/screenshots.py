@@ -39,11 +39,9 @@ MORE = {
     "gateways-diff": "gateways?gateway=novgorod-2",
     "refused": "organisation?name=nobody.example",
 }
-# What has an address that nobody can know before: the page that links to it, and the link.
-LINKED = {
-    "reconciliation-report": ("reconciliation", "tr:has(.problem) a[href*='reconciliation?id=']"),
-    "request": ("audit?resource=orders@luebeck.example", "a[href*='request?id=']"),
-}
+# Where the comparison that differs is linked, and in it the request that does.
+DIFFERS = "tr:has(.problem) a[href*='reconciliation?id=']"
+DIFFERING = "tr:has-text('differing') a[href*='request?id=']"
 # As root there is no sandbox; the rest keeps Chromium from calling home.
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 _ROOT = "/ui/"
@@ -96,13 +94,14 @@ async def take(browser: Browser, running: Stage, into: Path, *, readme: bool) ->
     """Every page in every form; how many pictures."""
     count = 0
     for scheme in SCHEMES:
-        context = await browser.new_context(color_scheme="dark" if scheme == "dark" else "light")
+        dark = scheme == "dark"  # and nothing moves: rows that just came would be caught in their colour
+        context = await browser.new_context(color_scheme="dark" if dark else "light", reduced_motion="reduce")
         page = await context.new_page()
         count += await shoot(page, f"{running.root}{_ROOT}login", into, f"login-{{}}-{scheme}")
         await page.goto(await running.link())
         found = await addresses(page, running.root) | MORE
-        for name, (path, selector) in LINKED.items():
-            found[name] = await linked(page, running.root, path, selector)
+        report = found["reconciliation-report"] = await linked(page, running.root, "reconciliation", DIFFERS)
+        found["request"] = await linked(page, running.root, report, DIFFERING)
         for path, address in found.items():
             name = path.replace("/", "-") or "overview"
             count += await shoot(page, f"{running.root}{_ROOT}{address}", into, f"{name}-{{}}-{scheme}")

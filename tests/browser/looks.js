@@ -1,6 +1,9 @@
 // What is wrong with how a page is laid out. Text is what counts: where it is seen (what a scrolling box hides is not),
-// whether it stays in its own box, and whether other text, or a mark of the picture, is in the same place.
+// whether it stays in its own box, and whether other text, or a mark of the picture, is in the same place. Whatever is installed, it is judged in a wide font.
 () => {
+  const wide = new CSSStyleSheet();
+  wide.replaceSync('body { font-family: "DejaVu Sans", sans-serif !important }');
+  document.adoptedStyleSheets = [wide];
   const faults = [], root = document.documentElement, style = (one) => getComputedStyle(one);
   if (root.scrollWidth > root.clientWidth) faults.push(`the page is ${root.scrollWidth - root.clientWidth} px too wide`);
   const skipped = ".unseen, .skip, title, script, select, textarea, [hidden]";

@@ -12,6 +12,15 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 WIDTHS = (400, 768, 1440, 2560)
 SERIOUS = {"serious", "critical"}
+CONTROLS = """[...document.querySelectorAll(
+  "a[href], button, input:not([type=hidden]), select, textarea, [tabindex='0']"
+)].filter((one) => one.getClientRects().length).length"""
+# Where the keyboard is now, if nobody could see that.
+UNSEEN = """() => {
+  const one = document.activeElement, box = one.getBoundingClientRect();
+  const ring = one !== document.body && (one.closest("svg") || getComputedStyle(one).outlineStyle !== "none");
+  return ring && box.bottom > 0 && box.top < innerHeight ? "" : one.outerHTML.slice(0, 100);
+}"""
 
 
 async def signed_in(context: BrowserContext, partners: System) -> Page:
@@ -58,6 +67,19 @@ async def test_nothing_is_cut_off_or_overlaps_on_any_page_at_any_width(partners:
                 wrong[f"{name or 'overview'} at {width}"] = await faults(page)
 
     assert {place: found for place, found in wrong.items() if found} == {}
+
+
+async def test_every_control_is_reached_by_the_keyboard_and_is_seen_to_be(partners: System) -> None:
+    page = await partners.novgorod.at("organisations")
+
+    for path in ("organisations", f"organisation?name={partners.luebeck.name}", "routes"):
+        await page.goto(f"{partners.novgorod.root}/ui/{path}")
+        for _ in range(await page.evaluate(CONTROLS)):
+            await page.keyboard.press("Tab")
+            assert await page.evaluate(UNSEEN) == ""
+        await page.keyboard.press("Tab")
+        assert await page.evaluate("document.activeElement === document.body")  # these were all of them
+    await page.close()
 
 
 async def test_everything_can_be_reached_by_the_keyboard(partners: System) -> None:
