@@ -25,7 +25,8 @@ from tools.stage_treaties import introduce
 
 WIDTHS = {"wide": 1440, "narrow": 400}
 SCHEMES = ("light", "dark")
-README = {"overview": "light", "organisation": "light", "audit": "dark"}
+README = {"overview": "light", "organisation": "light", "routes-stopped": "dark"}
+SHOWN = 800  # pixels of them from above
 FOLDER = Path(__file__).parent.parent / "docs" / "screenshots"
 # What some pages show only when they are asked.
 MORE = {
@@ -106,7 +107,7 @@ async def take(browser: Browser, running: Stage, into: Path, *, readme: bool) ->
             name = path.replace("/", "-") or "overview"
             count += await shoot(page, f"{running.root}{_ROOT}{address}", into, f"{name}-{{}}-{scheme}")
             if readme and README.get(name) == scheme:
-                await page.set_viewport_size({"width": 1440, "height": 900})
+                await page.set_viewport_size({"width": WIDTHS["wide"], "height": SHOWN})
                 await page.goto(f"{running.root}{_ROOT}{address}")
                 await page.screenshot(path=FOLDER / f"{name}.png")
         await context.close()

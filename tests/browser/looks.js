@@ -50,7 +50,7 @@
       const other = texts[next], bothMarks = one.node instanceof Element && other.node instanceof Element;
       if (other.node === one.node || (bothMarks && one.group === other.group)) continue;
       const wide = Math.min(one.right, other.right) - Math.max(one.left, other.left);
-      const number = [one, other].some((each) => each.node.parentElement?.matches("text.number"));
+      const number = [one, other].some((each) => each.node.parentElement?.matches(".roomy text.number")); // it is in its town
       if (wide > 1.5 && !number && Math.min(one.bottom, other.bottom) - other.top > 3) faults.push(`overlap: ${one.said} | ${other.said}`);
     }
   });
