@@ -17,7 +17,7 @@ from control_plane.ports.traffic import Count
 WIDTH, HEIGHT = 165.0, 200.0  # half axes of the ring of few partners, in units
 LINE = 71.0  # from one of them down to the next
 RING = 195.0  # radius of the ring of many
-NUMBER = 24.0  # from a partner outwards to its number, where there are many
+NUMBER = 28.0  # from a partner outwards to its number, where there are many
 ORBIT = 28.0  # from a partner to its nodes
 MAX_PARTNERS = 36  # that are drawn; the table has all
 ROOMY = 12  # partners up to which each has its name beside it
