@@ -52,7 +52,7 @@ async def test_axe_finds_nothing_serious_on_any_page_in_either_theme(partners: S
                 found += [f"{scheme}: {one}" for one in await violations(page)]
 
     assert found == []
-    partners.novgorod.expected("401")  # of the form to sign in
+    partners.novgorod.expected("status of 401")  # of the form to sign in
 
 
 async def test_nothing_is_cut_off_or_overlaps_on_any_page_at_any_width(partners: System) -> None:

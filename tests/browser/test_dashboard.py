@@ -121,4 +121,4 @@ async def test_who_is_signed_out_is_told_so_on_every_open_page(partners: System)
             await expect(each.get_by_role("alert")).to_contain_text("not signed in any more")
         await other.get_by_role("alert").get_by_role("link", name="Sign in").click()
         await expect(other.get_by_label("Token")).to_be_visible()
-    side.expected("401")  # of the two forms to sign in
+    side.expected("status of 401")  # of the two forms to sign in

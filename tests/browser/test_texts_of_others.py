@@ -161,8 +161,8 @@ async def test_every_page_is_text_in_a_real_browser(filled: Filled) -> None:
     seen = "".join(words)
     missing = sorted(said for mark, said in filled.told.kept.items() if mark not in seen)
     assert not missing, "\n".join(missing)
-    filled.side.expected("400")  # of an id that cannot be one
-    filled.side.expected("401")  # of the form to sign in
+    filled.side.expected("status of 400")  # of an id that cannot be one
+    filled.side.expected("status of 401")  # of the form to sign in
 
 
 async def _opened(page: Page, address: str) -> str:
@@ -219,7 +219,7 @@ async def test_every_form_refuses_pages_of_others_and_forms_without_its_sign(
     await page.goto(f"{side.root}/ui/")  # nobody was signed out
     assert await page.locator("h1.verdict").count() == 1
     await page.close()
-    side.expected("403")
+    side.expected("status of 403")
     side.expected(foreign)
 
 
