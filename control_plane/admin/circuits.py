@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from control_plane.admin.listing import PageQuery, part, shaped
+from control_plane.admin.moments import moment
 from control_plane.admin.operation import API, Call, Nothing, Operation, Reply, route
 from control_plane.admin.spoken import find_node
 from control_plane.admin.stored import value_of
@@ -72,10 +73,6 @@ class CircuitList:
     settings: tuple[SettingFault, ...]
 
 
-def _moment(at: float | None) -> datetime | None:
-    return datetime.fromtimestamp(at, UTC) if at else None
-
-
 def _view(node: str, gateway: str, resource: str, circuit: Circuit) -> GatewayCircuit:
     return GatewayCircuit(
         node=node,
@@ -83,8 +80,8 @@ def _view(node: str, gateway: str, resource: str, circuit: Circuit) -> GatewayCi
         resource=resource,
         state=circuit.state,
         reason=circuit.reason,
-        since=_moment(circuit.since),
-        until=_moment(circuit.until),
+        since=moment(circuit.since),
+        until=moment(circuit.until),
     )
 
 
@@ -147,7 +144,7 @@ def node_circuit(call: Call, key: str, steering: Steering | None) -> NodeCircuit
         circuit,
         state=CircuitState.OPEN,
         reason=steering.reason or "opened by hand",
-        since=_moment(steering.opened_at),
+        since=moment(steering.opened_at),
         until=None,
         by_hand=True,
         by=steering.by,

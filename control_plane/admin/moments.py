@@ -1,7 +1,7 @@
 """Points in time as the API takes them: RFC 3339 with a zone, never a bare number."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import BeforeValidator
@@ -26,6 +26,11 @@ def _read(value: object) -> object:
     raise InvalidValueError(
         "bad_parameter", f"expected a time such as 2026-01-31T14:00:00Z, with its zone, got {shown(value)}"
     )
+
+
+def moment(at: float | None) -> datetime | None:
+    """A Unix time in seconds as it is shown; 0 means never."""
+    return datetime.fromtimestamp(at, UTC) if at else None
 
 
 Moment = Annotated[datetime, BeforeValidator(_read)]

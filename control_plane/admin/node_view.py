@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from control_plane.admin.dependencies import Dependencies
+from control_plane.admin.moments import moment
 from control_plane.admin.node_ids import node_uuid
 from control_plane.admin.operation import Call, Reply
 from control_plane.admin.spoken import Spoken, States, last_seen, spoken_of, status_of
@@ -39,7 +40,10 @@ class Trust:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeView:
-    """``problem`` says why a node gets no traffic; null means that it is admitted."""
+    """``problem`` says why a node gets no traffic; null means that it is admitted.
+
+    ``last_seen`` is when a source last said so, or a gateway of ours last got an answer from it.
+    """
 
     id: UUID
     node_id: str
@@ -84,7 +88,7 @@ def node_view(spoken: Spoken, deps: Dependencies, *, trust: Trust, states: State
         metadata=node.metadata,
         sources=merged.sources,
         discovered_at=min((held.since for held in spoken.held), default=None),
-        last_seen=last_seen(spoken, states),
+        last_seen=max(filter(None, (last_seen(spoken, states), _answered(spoken, deps))), default=None),
         trusted_since=trust.since,
         created_at=min(stored.created_at for stored in spoken.stored),
         updated_at=max(stored.updated_at for stored in spoken.stored),
@@ -100,6 +104,12 @@ def seen_status(finding: Finding | None, spoken: Spoken, states: States) -> tupl
     status = status_of(spoken, states)
     announced = {NodeStatus.ONLINE: "announced", NodeStatus.OFFLINE: NOT_ANNOUNCED}
     return status, announced.get(status, NOTHING_SEEN)
+
+
+def _answered(spoken: Spoken, deps: Dependencies) -> datetime | None:
+    """When a gateway last got an answer from it, as far as this replica knows."""
+    sights = deps.fitness.sights(spoken.key).values() if deps.fitness else ()
+    return moment(max((sight.answered for sight in sights), default=0.0))
 
 
 async def states_of(deps: Dependencies) -> States:

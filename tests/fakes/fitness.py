@@ -16,11 +16,14 @@ class FakeFitness:
 
     open: dict[str, Circuit] = field(default_factory=dict)
     held: tuple[Steering, ...] = ()
+    answered: dict[str, float] = field(default_factory=dict)  # when a node last did
     unseen: dict[str, str] = field(default_factory=dict)  # why nothing is known of a node
 
     def sights(self, node_key: str) -> Mapping[str, Sight]:
-        circuit = self.open.get(node_key)
-        return {"gw-1": Sight(circuits={"orders@x": circuit})} if circuit else {}
+        circuit, answered = self.open.get(node_key), self.answered.get(node_key, 0.0)
+        if circuit is None and not answered:
+            return {}
+        return {"gw-1": Sight(answered=answered, circuits={"orders@x": circuit} if circuit else {})}
 
     def circuits(self) -> tuple[tuple[str, str, str, Circuit], ...]:
         return tuple((node, "gw-1", "orders@x", circuit) for node, circuit in self.open.items())

@@ -53,6 +53,15 @@ async def test_what_was_opened_by_hand_is_in_the_list_before_what_gateways_opene
     assert listed["items"][0]["since"] == "1970-01-01T00:16:40Z"
 
 
+async def test_a_node_that_answered_was_seen_then(world: World) -> None:
+    key = await add_node(world)
+    world.fitness.answered[key] = 1_000.0
+
+    node = (await world.call("GET", f"{API}/nodes/{key}")).document
+
+    assert node["last_seen"] == "1970-01-01T00:16:40Z"
+
+
 async def test_a_node_without_news_has_a_closed_circuit(world: World) -> None:
     key = await add_node(world)
 
