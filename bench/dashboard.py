@@ -28,9 +28,10 @@ IDLE = 9  # the discard port: nothing is ever sent to it
 PAINTS = 5
 EVENTS = 8 if quick() else 40
 CALM = 0.6  # seconds between two events, once the page has all of one
-WATCHED: dict[str, tuple[str, float | None]] = {
-    "#events": ("an event", 100.0),
-    "[data-live=partners]": ("a partner's state", None),
+MOST_LATE = 100.0  # ms
+WATCHED = {  # and what the slowest of twenty may take; of eight, the slowest is anything
+    "#events": ("an event", MOST_LATE),
+    "[data-live=partners]": ("a partner's state", None if quick() else MOST_LATE),
 }
 MOST_BYTES = 60 * 1024
 PIECES = ("", "static/style.css", "static/pages.css", "static/live.js", "static/icon.svg")
@@ -98,7 +99,7 @@ async def events(page: Page, own: Organisation, root: str, report: Report) -> No
     times = [await _one(page, own, f"seen-{int(time() * 1000)}") for _ in range(EVENTS)]
     for (selector, (what, most)), each in zip(WATCHED.items(), zip(*times, strict=True), strict=True):
         report.line(seen_in=selector, ms=[round(one, 1) for one in each])
-        report.figure(f"{what} to the DOM, p50", percentile(each, 0.5), unit="ms")
+        report.figure(f"{what} to the DOM, p50", percentile(each, 0.5), unit="ms", at_most=MOST_LATE)
         report.figure(f"{what} to the DOM, p95", percentile(each, 0.95), unit="ms", at_most=most)
 
 

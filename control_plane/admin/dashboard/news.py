@@ -127,8 +127,7 @@ class News:
                 stored, looked = now, clock()
                 await self._look()
                 await asyncio.sleep(CALM)
-            else:
-                await self._consider()
+            await self._consider()
 
     async def _look(self) -> None:
         """Ask for the newest rows; when the database does not answer, everything stays as it was."""

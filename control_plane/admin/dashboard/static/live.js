@@ -1,7 +1,7 @@
 // What the server rendered stays readable without this. It puts new events where data-rows is, replaces the parts of a page
 // that are marked data-live when something else is different, and gives long tables and the picture a box to search in.
 
-const PAUSE = 500; // ms between two renewals: a burst of news is one
+const PAUSE = 500; // ms between two renewals, but for the first two: a burst of news is one
 const TYPING = 250; // ms after the last key until the server is asked
 const PATIENCE = 5000; // ms for which nobody need know that the connection is lost
 
@@ -62,15 +62,17 @@ function add(html) {
 
 function follow() {
   if (!document.querySelector("[data-live], [data-rows]")) return;
-  let busy = false, again = false;
+  let busy = false, again = false, renewed = -PAUSE;
   const news = async () => {
     again = true;
     if (busy) return;
     busy = true;
     while (again && !over) {
       again = false;
+      const calm = performance.now() - renewed > PAUSE;
+      renewed = performance.now();
       await renew().catch(() => {});
-      await new Promise((done) => setTimeout(done, PAUSE));
+      if (!calm) await new Promise((done) => setTimeout(done, PAUSE));
     }
     busy = false;
   };
