@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import pytest
 import pytest_asyncio
 
 from control_plane.model.sighting import SourceKind
-from control_plane.ports.source import Seen
-from tests.contract.source_world import END_WITHIN, Reader, Record, World, is_lost, lists
+from control_plane.ports.source import Seen, Source
+from tests.contract.source_world import END_WITHIN, SOON, Reader, Record, World, is_lost, lists
 from tests.fakes.source import FakeWorld
 from tests.integration.discovery.avahi_world import AvahiWorld
 from tests.integration.discovery.bind9_world import Bind9World
@@ -58,6 +59,22 @@ async def test_everything_that_is_there_is_said(world: World) -> None:
     assert (report.refused, report.left_out) == ((), 0)
 
 
+@asynccontextmanager
+async def asked_again(source: Source) -> AsyncIterator[None]:
+    """Somebody looks every few seconds: a packet of multicast may be lost."""
+
+    async def ask() -> None:
+        while True:
+            source.look()
+            await asyncio.sleep(SOON / 4)
+
+    asking = asyncio.create_task(ask())
+    try:
+        yield
+    finally:
+        asking.cancel()
+
+
 async def test_what_appears_changes_and_goes_is_followed(world: World) -> None:
     changed = replace(ONE, host="198.51.100.9", port=9443, version="1.5", resources=("orders",))
     source = world.source()
@@ -65,15 +82,15 @@ async def test_what_appears_changes_and_goes_is_followed(world: World) -> None:
     async with Reader(source) as reader:
         await reader.until(lists())
         await world.put(ONE)
-        source.look()
-        await reader.until(lists(ONE))
+        async with asked_again(source):
+            await reader.until(lists(ONE))
         await world.put(changed)
         await world.put(TWO)
-        source.look()
-        await reader.until(lists(changed, TWO))
+        async with asked_again(source):
+            await reader.until(lists(changed, TWO))
         await world.remove(ONE.node_id)
-        source.look()
-        await reader.until(lists(TWO))
+        async with asked_again(source):
+            await reader.until(lists(TWO))
 
 
 async def test_what_is_out_of_reach_is_lost_and_never_empty_and_comes_back_by_itself(world: World) -> None:

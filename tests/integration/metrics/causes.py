@@ -109,13 +109,16 @@ async def lines_that_are_lost(watched: Watched) -> None:
     await asyncio.to_thread(os.truncate, log, 0)
 
 
+_REMOVED = """
+DELETE FROM audit_events WHERE event_id = (
+    SELECT event_id FROM audit_events
+    WHERE resource = 'orders@luebeck.example' AND direction = 'egress' AND status = 500
+    ORDER BY timestamp LIMIT 1)"""  # the oldest: Luebeck has it, too
+
+
 async def row_that_is_removed(watched: Watched) -> None:
     """AuditsDiffer: Novgorod's row of a request is deleted, and the audits are compared."""
-    removed = "DELETE FROM audit_events WHERE event_id = (SELECT max(event_id) FROM audit_events"
-    await _tamper(
-        watched,
-        f"{removed} WHERE resource = 'orders@luebeck.example' AND direction = 'egress' AND status = 500)",
-    )
+    await _tamper(watched, _REMOVED)
     luebeck = watched.partners.luebeck.trust_domain
     interval = {"since": (utc_now() - timedelta(hours=1)).isoformat(), "until": utc_now().isoformat()}
     report = await watched.partners.novgorod.post(
