@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from control_plane.model.tuning import Tuning
+from tests.integration.translate.envoy import Envoy
 from tests.integration.translate.parties import Parties, parties
 
 pytestmark = pytest.mark.integration
@@ -33,11 +34,18 @@ async def test_no_request_fails_when_one_of_two_nodes_is_killed_under_load() -> 
     assert set(answers) == {(200, "/load")}
 
 
-@pytest.mark.alone  # the sixth request comes when Envoy's main thread has heard of the fifth
+async def _opened(envoy: Envoy) -> None:
+    """Until its main thread has judged what the worker told it, and has told the workers."""
+    async with asyncio.timeout(5):
+        while not await envoy.stat("ejections_active"):
+            await asyncio.sleep(0.01)
+
+
 async def test_five_failures_open_the_circuit_of_the_only_node_and_it_closes_again() -> None:
-    async with parties(Tuning(circuit_open=1, circuit_interval=0.2)) as both:
+    async with parties(Tuning(circuit_open=2, circuit_interval=0.2)) as both:
         both.service.status = 500
         failures = [(await both.get("/fail"))[0] for _ in range(5)]
+        await _opened(both.caller)
         refused = await both.get("/fail")
         reached = len(both.service.seen)
         both.service.status = 200
