@@ -16,5 +16,8 @@ class Overview(Protocol):
     def problems(self) -> tuple[Problem, ...]:
         """Everything wrong with the objects, each with its reason."""
 
+    async def until_published(self, seen: int, *, within: float) -> int:
+        """How often a revision was published, as soon as it is not ``seen`` any more; or in ``within`` s."""
+
     def admission(self, node_key: str) -> Problem | None:
         """Why this node gets no traffic, or None when it is admitted."""

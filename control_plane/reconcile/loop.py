@@ -13,6 +13,7 @@ from random import SystemRandom
 import structlog
 
 from control_plane.kit.slices import in_slices
+from control_plane.kit.told import Told
 from control_plane.model.agreement import Cut
 from control_plane.model.change import Change, Item
 from control_plane.model.identity import TrustDomain
@@ -57,6 +58,7 @@ class Loop:
         self._degraded = False
         self._epoch = -1
         self._cut = asyncio.Event()
+        self._published = Told()
         self._turn = asyncio.Lock()  # one change after the other: a big one lets others run in between
         self.ready = asyncio.Event()
 
@@ -83,6 +85,10 @@ class Loop:
         """Return when ``epoch`` is not the latest any more."""
         while self._epoch == epoch:
             await self._cut.wait()
+
+    async def until_published(self, seen: int, *, within: float) -> int:
+        """How often a revision was published, as soon as it is not ``seen`` any more; or in ``within`` s."""
+        return await self._published.other_than(seen, within=within)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -163,6 +169,7 @@ class Loop:
             self._cut.set()
             self._cut = asyncio.Event()
         self.ready.set()
+        self._published.tell()
 
 
 def _delays() -> Iterator[float]:

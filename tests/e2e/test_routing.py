@@ -11,7 +11,7 @@ from aiohttp import web
 
 from control_plane.app.demo.organisation import eventually
 from tests.e2e.conftest import room
-from tests.e2e.pair import WITHIN, Pair, pair
+from tests.e2e.pair import WITHIN, Pair, pair, stat
 from tests.e2e.test_partners import proxenia
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -111,15 +111,19 @@ async def test_a_drained_node_finishes_what_runs_and_gets_nothing_new(partners: 
     assert drained["status"] in {"online", "degraded"}  # answers of a moment ago outweigh it
 
 
-@pytest.mark.alone
 @pytest.mark.asyncio(loop_scope="module")
 async def test_five_failures_open_the_circuit_which_is_seen_and_closes_again(partners: Pair) -> None:
     async def is_now(state: str) -> bool:
         shown = await partners.novgorod.get(f"/federation/nodes/{NODE}/circuit")
         return bool(shown["state"] == state)
 
+    async def opened() -> bool:
+        return await stat(partners.novgorod, r"outlier_detection\.ejections_active$") == 1
+
     partners.upstream.failing, before = True, partners.upstream.requests
-    statuses = [await call(partners) for _ in range(7)]
+    statuses = [await call(partners) for _ in range(5)]
+    await eventually("Envoy's main thread to have judged what a worker saw", opened, within=5)
+    statuses += [await call(partners) for _ in range(2)]
     reached = partners.upstream.requests - before
     await eventually("an open circuit", lambda: is_now("open"), within=5)
     partners.upstream.failing = False

@@ -20,9 +20,9 @@ from control_plane.admin.problems import ApiError
 from control_plane.ports.audit import AuditQuery
 from control_plane.ports.errors import UnavailableError
 
-TICK = 0.05  # seconds between looks at what is in memory
+TICK = 0.25  # seconds between looks at what is in memory; at once when something was published
 LOOK = 0.5  # seconds between looks at the database; at once when this process stored a row
-CALM = 0.03  # seconds after such a look, however much is stored
+CALM = 0.03  # seconds after such a look, however much is stored or published
 SURVEY = 2.0  # seconds between looks at gateways, problems and circuits
 FIGURES = 5.0  # seconds after a row until curves and counts are news, however many come
 BEAT = 15.0  # seconds after which a line is sent anyway, so that nobody in between thinks it dead
@@ -34,7 +34,7 @@ KEPT = 5 * MAX_ROWS  # rows that are known; a late one is told once
 
 
 class News:
-    """The streams of all browsers. One task looks for all of them, as long as there is any."""
+    """The streams of all browsers. One task looks for all of them, from the first until the last has gone."""
 
     def __init__(self, deps: Dependencies) -> None:
         self._deps = deps
@@ -52,9 +52,10 @@ class News:
         """End every stream, so that a stop waits for none of them."""
         self._closing = True
         self._wake()
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.wait([self._looking])
+        looking = self._looking
+        if looking is not None:
+            looking.cancel()
+            await asyncio.wait([looking])
 
     async def follow(self, request: web.Request, stands: Callable[[], bool]) -> web.StreamResponse:
         """Send what comes, as long as the reader ``stands``; who returns names the last id that it had."""
@@ -67,13 +68,12 @@ class News:
         self._followers.add(event)
         try:
             await answer.prepare(request)
-            if self._looking is None or self._looking.done():
-                await self._look()
-                self._looking = asyncio.create_task(self._keep_looking(), name="dashboard news")
+            await self._begin()
             with suppress(ConnectionError, TimeoutError):  # the browser went away, or takes nothing
                 await self._tell(request, answer, event, stands)
         finally:
             self._followers.discard(event)
+            self._end()
         return answer
 
     async def _tell(
@@ -118,16 +118,41 @@ class News:
         for event in self._followers:
             event.set()
 
-    async def _keep_looking(self) -> None:
-        """Until the last browser has gone."""
-        clock, stored, looked = asyncio.get_running_loop().time, -1, float("-inf")
-        while self._followers:
-            now = await self._deps.audit.until_stored(stored, within=TICK)
-            if now != stored or clock() - looked > LOOK:
-                stored, looked = now, clock()
-                await self._look()
-                await asyncio.sleep(CALM)
+    async def _begin(self) -> None:
+        """What there is before the first browser is not news to it."""
+        if not self._followed:
+            await self._look()
             await self._consider()
+        if not self._followed:  # nobody else did so meanwhile
+            self._looking = asyncio.create_task(self._keep_looking(), name="dashboard news")
+
+    def _end(self) -> None:
+        if not self._followers and self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+
+    @property
+    def _followed(self) -> bool:
+        return self._looking is not None and not self._looking.done()
+
+    async def _keep_looking(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._rows_come())
+            group.create_task(self._state_changes())
+
+    async def _rows_come(self) -> None:
+        stored = -1
+        while True:
+            stored = await self._deps.audit.until_stored(stored, within=LOOK)
+            await self._look()
+            await asyncio.sleep(CALM)
+
+    async def _state_changes(self) -> None:
+        published = -1
+        while True:
+            published = await self._deps.overview.until_published(published, within=TICK)
+            await self._consider()
+            await asyncio.sleep(CALM)
 
     async def _look(self) -> None:
         """Ask for the newest rows; when the database does not answer, everything stays as it was."""
@@ -139,7 +164,6 @@ class News:
                 self._rows.append((event.event_id, render("row.html", {"event": event})))
             if fresh:
                 self._wake()
-        await self._consider()
 
     async def _consider(self) -> None:
         """Whether anything else is different."""

@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,7 @@ import dns.tsigkeyring
 import dns.update
 import pytest
 
+from control_plane.app.demo import organisation as demo
 from control_plane.discovery.dns_exchange import Server
 
 NAMED = shutil.which("named", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
@@ -80,13 +82,9 @@ def instance(label: str, **more: object) -> Instance:
 def free_port() -> int:
     """A loopback port that is free for UDP and TCP."""
     while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind(("127.0.0.1", 0))
-            port = int(udp.getsockname()[1])
-            try:
-                tcp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        port = demo.free_port()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, suppress(OSError):
+            udp.bind(("127.0.0.1", port))
             return port
 
 

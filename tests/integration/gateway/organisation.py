@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,6 +19,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
+from control_plane.app.demo.organisation import free_port
 from control_plane.audit.receive import SHIP, Receiver
 from control_plane.gateway import processes
 from control_plane.gateway.config import Files
@@ -41,12 +41,6 @@ from tests.integration.gateway import envoy_config
 
 OWN = TrustDomain("luebeck.example")
 ROOT = Path(__file__).parents[3]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def until(condition: Callable[[], object], *, seconds: float = 15.0, what: str = "") -> None:

@@ -19,6 +19,7 @@ def expected(prefix: str, count: int) -> list[str]:
     return [f"/{prefix}/{number}" for number in range(count)]
 
 
+@pytest.mark.alone
 async def test_requests_through_envoy_are_in_the_audit_once_and_soon(organisation: Organisation) -> None:
     await organisation.start_agent()
     await organisation.serving()
@@ -93,6 +94,7 @@ async def test_sighup_ends_the_agent_and_leaves_envoy_running(organisation: Orga
     await organisation.requests(3, "a")
 
 
+@pytest.mark.alone
 async def test_a_killed_envoy_is_started_again_and_loses_no_row(organisation: Organisation) -> None:
     await organisation.start_agent()
     envoy = await organisation.serving()

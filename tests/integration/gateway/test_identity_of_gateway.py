@@ -54,6 +54,7 @@ async def envoys_serials(organisation: Organisation) -> set[int]:
     return {int(link["serial_number"], 16) for link in chains}
 
 
+@pytest.mark.alone
 async def test_envoy_takes_over_a_certificate_that_is_renewed_at_half_of_its_life(
     organisation: Organisation,
 ) -> None:

@@ -37,7 +37,7 @@ async def test_no_request_fails_when_one_of_two_nodes_is_killed_under_load() -> 
 async def _opened(envoy: Envoy) -> None:
     """Until its main thread has judged what the worker told it, and has told the workers."""
     async with asyncio.timeout(5):
-        while not await envoy.stat("ejections_active"):
+        while not await envoy.stat("ejections_active"):  # noqa: ASYNC110 - another process tells nobody
             await asyncio.sleep(0.01)
 
 

@@ -24,6 +24,7 @@ from control_plane.admin.dependencies import AuditParts, Dependencies, Discovery
 from control_plane.admin.newsroom import Newsroom
 from control_plane.admin.serve import Serving, Tcp, serve_admin
 from control_plane.admin.tokens import Role, TokenFile, new_token
+from control_plane.kit.told import Told
 from control_plane.model.authorization import Answer as Verdict
 from control_plane.model.authorization import Asked
 from control_plane.model.change import Kind
@@ -57,13 +58,26 @@ OWN = TrustDomain("bergen.example")
 PARTNER = TrustDomain("luebeck.example")
 
 
-@dataclass
 class FakeOverview:
     """Implements ports.overview.Overview with what a test puts in."""
 
-    revision: int = 1
-    problems: tuple[Problem, ...] = ()
-    refused: dict[str, Problem] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.problems: tuple[Problem, ...] = ()
+        self.refused: dict[str, Problem] = {}
+        self._revision = 1
+        self._published = Told()
+
+    @property
+    def revision(self) -> int:
+        return self._revision
+
+    @revision.setter
+    def revision(self, revision: int) -> None:
+        self._revision = revision
+        self._published.tell()
+
+    async def until_published(self, seen: int, *, within: float) -> int:
+        return await self._published.other_than(seen, within=within)
 
     def admission(self, node_key: str) -> Problem | None:
         return self.refused.get(node_key)

@@ -157,6 +157,20 @@ async def test_it_answers_what_the_overview_asks() -> None:
     assert overview.revision == 1
 
 
+async def test_who_waits_for_a_revision_wakes_when_it_is_published() -> None:
+    async with Running() as running:
+        seen = await running.loop.until_published(-1, within=0)
+        waiting = asyncio.create_task(running.loop.until_published(seen, within=60))
+        revision = await write(running.objects, *open_federation())
+        woken = await waiting
+        published = running.loop.revision
+        nothing_new = await running.loop.until_published(woken, within=1)
+
+    assert woken != seen
+    assert published == revision
+    assert nothing_new == woken
+
+
 async def test_what_time_alone_changes_is_published_at_its_time() -> None:
     clock = asyncio.get_running_loop().time
     begins = clock() + 60
