@@ -69,7 +69,10 @@ class Explained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteView:
-    """A resource as traffic takes it: ``code`` and ``detail`` say what stops it, empty when nothing does."""
+    """A resource as traffic takes it: ``code`` and ``detail`` say what stops it, empty when nothing does.
+
+    ``direction`` is ``egress`` as our own applications call it, ``ingress`` as partners call what is ours.
+    """
 
     id: str
     direction: str
@@ -82,18 +85,17 @@ class RouteView:
 
 @route(Operation("GET", ROUTE_LIST, PageQuery, Page[RouteView], "Routes, and what stops each"))
 async def list_routes(call: Call, query: PageQuery) -> Reply:
-    """One page: ours as partners take them, partners' as our applications do."""
+    """One page: partners' as our applications take them, ours as they do and as partners do."""
     page, following = await read_page(call.deps.objects, Kind.RESOURCE, query, most=MAX_ROUTES)
     facts = await gathered(call, "")
     own, judge = call.deps.own, judging(call)
 
-    def view(stored: Stored) -> RouteView:
+    def views(stored: Stored) -> list[RouteView]:
         resource = value_of(stored, Resource)
-        outward = resource.organisation != own
-        cause = judge.explain(Question(route=resource.key), facts).cause if outward else None
-        return _view(resource, cause, outward=outward)
+        outward = _view(resource, judge.explain(Question(route=resource.key), facts).cause, outward=True)
+        return [_view(resource, None, outward=False), outward] if resource.organisation == own else [outward]
 
-    return Reply(Page(await shaped(page, view), following))
+    return Reply(Page([one for each in await shaped(page, views) for one in each], following))
 
 
 def _view(resource: Resource, cause: Problem | None, *, outward: bool) -> RouteView:

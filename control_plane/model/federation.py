@@ -29,7 +29,7 @@ class UnitKind(StrEnum):
     EXPORT = "export"  # key: the name of a resource of ours
     PARTNER = "partner"  # key: a partner's trust domain
     GATEWAY = "gateway"  # key: a gateway's id
-    GROUP = "group"  # key: name@organisation of a group of ours
+    GROUP = "group"  # key: name@organisation, ours: what our applications call so, a group or a resource
 
 
 class Unit(NamedTuple):
@@ -94,6 +94,13 @@ class Import:
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """A resource of ours as our own applications reach it: at its upstreams, past no ingress and no grant."""
+
+    resource: Resource
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What one identity may do at one resource; ``id`` is the grant's, and what the audit shows."""
 
@@ -130,4 +137,4 @@ class Listeners:
     limits: tuple[int, ...] = (DEFAULT,)  # every limit, in requests an hour, that somebody has
 
 
-Planned = Import | Export | Partner | Listeners
+Planned = Import | Own | Export | Partner | Listeners

@@ -10,8 +10,8 @@ from control_plane.model.federation import Listeners, Partner, Planned, Unit, Un
 from control_plane.model.identity import TrustDomain
 from control_plane.model.problem import Problem
 from control_plane.plan.exports import plan_export
-from control_plane.plan.groups import plan_group
 from control_plane.plan.imports import plan_import
+from control_plane.plan.ours import plan_ours
 from control_plane.plan.world import World
 
 
@@ -32,7 +32,7 @@ def federate(world: World, unit: Unit) -> Outcome:
         case UnitKind.PARTNER:
             return _partner(world, TrustDomain(unit.key))
         case UnitKind.GROUP:
-            return Outcome(*plan_group(world, unit.key))
+            return Outcome(*plan_ours(world, unit.key))
         case UnitKind.GATEWAY:
             return _gateway(world, unit.key)
 

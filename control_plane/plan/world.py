@@ -236,7 +236,7 @@ class World:
             return
         put(self.resources, key, new)
         if resource.organisation == self.own:
-            dirty.add(Unit(UnitKind.EXPORT, resource.name))
+            dirty.update((Unit(UnitKind.EXPORT, resource.name), Unit(UnitKind.GROUP, key)))
             return
         was_known = self.known(resource.organisation)
         if old is not None:

@@ -235,7 +235,7 @@ class Federator:
                 yield name, ingress_trust(self._own, domains)
             else:
                 hosts = [self._egress_hosts[key] for key in sorted(self._egress_hosts)]
-                yield name, egress_routes(self._tuning, hosts)
+                yield name, egress_routes(self._tuning, self._own, hosts)
         self._stale.clear()
 
 

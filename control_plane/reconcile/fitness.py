@@ -48,7 +48,7 @@ class Observations:
         """Learn from what gateways report; what tells nothing of a node is passed over."""
         for event in events:
             match event.event_type:
-                case EventType.CROSS_ORG_REQUEST if event.direction == "egress" and event.target_node:
+                case EventType.CROSS_ORG_REQUEST if event.direction == "egress" and "@" in event.target_node:
                     self._request(event)
                 case EventType.CIRCUIT_OPENED | EventType.CIRCUIT_CLOSED:
                     self._circuit(event)

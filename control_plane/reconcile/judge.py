@@ -11,7 +11,7 @@ from control_plane.model.grant import Grant
 from control_plane.model.problem import Problem
 from control_plane.plan.authorize import Ruling, decide, shadow
 from control_plane.plan.conditions import next_change
-from control_plane.plan.explain import inbound, outbound, request
+from control_plane.plan.explain import inbound, ours, outbound, request
 from control_plane.plan.world import World
 
 
@@ -56,8 +56,10 @@ class Judge:
         name, _, organisation = question.route.partition("@")
         if organisation != self._world.own:
             return outbound.explain(self._world, facts, question.route)
-        asked = question.asked or Asked(identity="")
-        return inbound.explain(self._world, facts, self._exports.get(name), name=name, asked=asked)
+        if question.asked is None:  # nobody of a partner: our own applications
+            return ours.explain(self._world, facts, question.route)
+        export = self._exports.get(name)
+        return inbound.explain(self._world, facts, export, name=name, asked=question.asked)
 
     def _node(self, key: str, facts: Facts) -> Explanation:
         node = self._world.nodes.get(key)

@@ -56,6 +56,12 @@ def exported(resource: Resource, tuning: Tuning) -> bytes:
     return _particular(name, resource) + _export_template(resource.kind, tuning)
 
 
+def own(resource: Resource, tuning: Tuning) -> bytes:
+    """The cluster by which our own applications reach a service of ours, as the ingress does."""
+    name = import_cluster(resource)
+    return _particular(name, resource) + _export_template(resource.kind, tuning)
+
+
 def _particular(name: str, resource: Resource, **facts: str) -> bytes:
     return serialised(
         cluster_pb2.Cluster(

@@ -10,11 +10,12 @@ from envoy.config.endpoint.v3 import endpoint_components_pb2
 from control_plane.model.federation import Condition, Target
 from control_plane.model.identity import ObjectId, TrustDomain
 from control_plane.model.node import MAX_PORT, Endpoint
+from control_plane.model.resource import Resource
 from control_plane.model.tuning import Tuning
 from control_plane.model.xds import LOCAL_CLUSTER
 from control_plane.translate.clusters import MATCH_KEY
 from control_plane.translate.names import NAMESPACE
-from control_plane.translate.parts import serialised
+from control_plane.translate.parts import metadata, serialised
 from control_plane.translate.wire import delimited, number
 
 _TRANSPORT_SOCKET_MATCH = "envoy.transport_socket_match"
@@ -70,6 +71,21 @@ def _status(condition: Condition) -> bytes:
 def of_upstreams(cluster: str, upstreams: Iterable[Endpoint]) -> bytes:
     """The assignment of a service behind our ingress."""
     return _assignment(cluster, ((_Place(0, 0, each.priority), 0, _address(each)) for each in upstreams))
+
+
+def of_own(cluster: str, resource: Resource) -> bytes:
+    """The same for our own applications: the service hears the host that it hears from the ingress.
+
+    The endpoints say whose they are, so that the audit tells them from partners' nodes.
+    """
+    ours = delimited(METADATA, serialised(metadata(node=resource.organisation)))
+    return _assignment(
+        cluster,
+        (
+            (_Place(0, 0, each.priority), 0, _address(each, resource.host) + ours)
+            for each in resource.upstreams
+        ),
+    )
 
 
 def _assignment(cluster: str, endpoints: Iterable[tuple[_Place, int, bytes]]) -> bytes:

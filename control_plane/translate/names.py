@@ -5,6 +5,7 @@ from control_plane.model.resource import Resource
 
 INGRESS = "ingress"  # listener and route configuration
 EGRESS = "egress"  # listener and route configuration
+OURS = "ours"  # virtual host of the egress: hosts of our own organisation
 METRICS = "metrics"  # listener of a gateway whose settings ask for it
 TRACES = "traces"  # cluster of a gateway: the collector of spans, where the settings name one
 ADMIN_CLUSTER = "admin"  # Envoy's own admin socket; in the bootstrap, never sent by us

@@ -17,6 +17,7 @@ from control_plane.translate.names import (
     EGRESS,
     INGRESS,
     MCP_FILTER,
+    OURS,
     RESOURCE_HEADER,
     SERIAL_HEADER,
     import_cluster,
@@ -53,6 +54,9 @@ _OVERRIDES = (
     "x-rewrite-url",
 )
 
+# What our own services must not get from our own applications either, where no ingress removes it.
+_OF_INGRESS = tuple(name for name in _OVERRIDES if name not in _PRIVATE)
+
 BUDGET_PATH = "/.well-known/proxenia-budget"
 
 VIRTUAL_HOSTS = 2  # RouteConfiguration.virtual_hosts; a test holds it against the descriptor
@@ -61,18 +65,25 @@ _Match = route_components_pb2.RouteMatch
 _Route = route_components_pb2.Route
 
 
-def egress(tuning: Tuning) -> bytes:
-    """Any host: the listener made the cluster's name of it, and a name that does not exist is a 404."""
-    host = _egress_host(EGRESS, ["*"], tuning.request_timeout, tuning)
-    return serialised(route_pb2.RouteConfiguration(name=EGRESS, virtual_hosts=[host]))
+def egress(tuning: Tuning, own: str) -> bytes:
+    """Any host: the listener made the cluster's name of it, and a name that does not exist is a 404.
+
+    Hosts of ours stand apart, whichever there are: no ingress of a partner is behind them.
+    """
+    anybody = _egress_host(EGRESS, ["*"], tuning.request_timeout, tuning)
+    ours = _egress_host(OURS, [f"*.{own}"], tuning.request_timeout, tuning)
+    ours.request_headers_to_remove.extend(_OF_INGRESS)
+    return serialised(route_pb2.RouteConfiguration(name=EGRESS, virtual_hosts=[anybody, ours]))
 
 
-def egress_host(resource: Resource, tuning: Tuning) -> bytes:
+def egress_host(resource: Resource, tuning: Tuning, own: str) -> bytes:
     """The virtual host of a resource that has its own time-out; nothing for all others."""
     if not resource.timeout_seconds:
         return b""
     name = import_cluster(resource)
     host = _egress_host(name, [resource.host], resource.timeout_seconds, tuning)
+    if resource.organisation == own:
+        host.request_headers_to_remove.extend(_OF_INGRESS)
     return delimited(VIRTUAL_HOSTS, serialised(host))
 
 

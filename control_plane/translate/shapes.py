@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from functools import lru_cache
 
-from control_plane.model.federation import Export, Import, Partner, Planned, Policy
+from control_plane.model.federation import Export, Import, Own, Partner, Planned, Policy
 from control_plane.model.resource import Resource
 
 SEVERAL = 2
@@ -22,6 +22,8 @@ def shapes_of(planned: Planned) -> frozenset[Hashable]:
         case Import(resource, targets, organisations):
             several = min(len(organisations), SEVERAL)
             return frozenset({("import", _kind(resource)), ("import", bool(targets), several)})
+        case Own(resource):
+            return frozenset({("own", _kind(resource))})
         case Export():
             rules = {("rule", _rules(policies)) for _, policies in planned.allowed}
             trials = {("shadow", _rules(policies)) for _, policies in planned.shadow}

@@ -49,7 +49,7 @@ def bootstrap(candidates: Iterable[Translated], tuning: Tuning, own: TrustDomain
     trust = secret_pb2.Secret.FromString(secrets.ingress_secret(own, domains))
     static.secrets.append(trust)
     static.listeners.append(_ingress(routes.ingress(ingress_hosts), tuning, own))
-    static.listeners.append(_egress(routes.egress(tuning) + b"".join(egress_hosts), tuning, own))
+    static.listeners.append(_egress(routes.egress(tuning, own) + b"".join(egress_hosts), tuning, own))
     for place, listener in enumerate(static.listeners):
         listener.name = f"{listener.name}/{place}"  # several gateways' may be tried at once
     return serialised(result)

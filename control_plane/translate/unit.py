@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from control_plane.model.federation import Export, Import, Listeners, Partner, Planned
+from control_plane.model.federation import Export, Import, Listeners, Own, Partner, Planned
 from control_plane.model.identity import TrustDomain
 from control_plane.model.tuning import Tuning
 from control_plane.model.xds import CLUSTER, ENDPOINTS, LISTENER, LOCAL_CLUSTER, ROUTES, SECRET, XdsResource
@@ -41,7 +41,16 @@ def translate(planned: Planned, tuning: Tuning, own: TrustDomain) -> Translated:
                     XdsResource.of(CLUSTER, name, clusters.imported(planned, tuning)),
                     XdsResource.of(ENDPOINTS, name, endpoints.of_targets(name, targets, tuning)),
                 ),
-                egress_host=routes.egress_host(resource, tuning),
+                egress_host=routes.egress_host(resource, tuning, own),
+            )
+        case Own(resource):
+            name = import_cluster(resource)
+            return Translated(
+                (
+                    XdsResource.of(CLUSTER, name, clusters.own(resource, tuning)),
+                    XdsResource.of(ENDPOINTS, name, endpoints.of_own(name, resource)),
+                ),
+                egress_host=routes.egress_host(resource, tuning, own),
             )
         case Export(resource):
             name = local_cluster(resource)
@@ -69,9 +78,9 @@ def translate(planned: Planned, tuning: Tuning, own: TrustDomain) -> Translated:
             return Translated(tuple(own_ones), member=True)
 
 
-def egress_routes(tuning: Tuning, virtual_hosts: list[bytes]) -> XdsResource:
+def egress_routes(tuning: Tuning, own: TrustDomain, virtual_hosts: list[bytes]) -> XdsResource:
     """The egress routes, of which only resources with a time-out of their own have a part."""
-    return XdsResource.of(ROUTES, EGRESS, routes.egress(tuning) + b"".join(virtual_hosts))
+    return XdsResource.of(ROUTES, EGRESS, routes.egress(tuning, own) + b"".join(virtual_hosts))
 
 
 def ingress_routes(virtual_hosts: list[bytes]) -> XdsResource:

@@ -11,6 +11,7 @@ from control_plane.model.problem import Problem
 from control_plane.model.resource import Resource
 from control_plane.plan.explain import stages
 from control_plane.plan.explain.trail import Check, Found, Unknown, walk
+from control_plane.plan.groups import plan_group
 from control_plane.plan.imports import plan_import
 from control_plane.plan.world import World
 
@@ -42,7 +43,7 @@ def _checks(world: World, facts: Facts, key: str, node: str) -> Iterator[Check]:
     yield Stage.GATEWAY, lambda: stages.gateways(facts)
     yield Stage.ROUTE, lambda: stages.taken(facts, ("egress",))
     cluster = f"to/{resource.host}"
-    yield Stage.CLUSTER, lambda: _cluster(facts, cluster)
+    yield Stage.CLUSTER, lambda: on_gateway(facts, cluster)
     yield Stage.ENDPOINTS, lambda: _endpoints(world, planned, nodes)
     yield Stage.CIRCUIT, lambda: _circuit(facts, planned, key, nodes)
     yield Stage.LIMIT, lambda: stages.limit(facts, key)
@@ -82,7 +83,8 @@ def _sighting(facts: Facts, organisation: str, nodes: Sequence[Node], wanted: st
     return Problem(f"organisation {organisation}", "no_node", detail, "add a node")
 
 
-def _cluster(facts: Facts, cluster: str) -> Found:
+def on_gateway(facts: Facts, cluster: str) -> Found:
+    """Whether the gateways have this cluster, and refused nothing of it."""
     if facts.live is not None and cluster not in {each.name for each in facts.live.clusters}:
         return Problem(
             f"gateway {facts.live.gateway}",
@@ -91,6 +93,18 @@ def _cluster(facts: Facts, cluster: str) -> Found:
             "look at proxenia diff: it may be on its way, or refused",
         )
     return stages.taken(facts, (cluster,))
+
+
+def of_group(world: World, key: str) -> Found:
+    """Whether any node of any member may be asked."""
+    planned, problems = plan_group(world, key)
+    if planned is None or not planned.targets:
+        return next(problem for problem in reversed(problems))
+    waiting = {target.condition for target in planned.targets}
+    if Condition.NORMAL not in waiting:
+        detail = "all nodes that serve it are being drained, or their circuits are held open"
+        return Problem(f"group {key}", "node_drained", detail, "proxenia node undrain, proxenia circuit reset")
+    return f"{many(len(planned.targets), 'address')} of {many(len(planned.organisations), 'member')}"
 
 
 def _endpoints(world: World, planned: Import | None, nodes: Sequence[Node]) -> Found:

@@ -7,7 +7,7 @@ from control_plane.model.authorization import Asked, Message
 from control_plane.model.explanation import Explanation, Facts, Finding, Stage, Step
 from control_plane.model.federation import Export
 from control_plane.model.problem import Problem
-from control_plane.plan.explain import inbound, outbound, stages
+from control_plane.plan.explain import inbound, ours, outbound, stages
 from control_plane.plan.explain.words import WORDS
 from control_plane.plan.world import World
 
@@ -81,8 +81,11 @@ def _inward(world: World, row: AuditEvent, exports: Mapping[str, Export]) -> Pro
 
 def _outward(world: World, facts: Facts, row: AuditEvent) -> Problem:
     if row.decision != "allowed":
-        found = outbound.explain(world, facts, row.resource or _called(row)).cause
-        return found or _worded(row, row.reason)
+        key = row.resource or _called(row)
+        way = ours if key.endswith(f"@{world.own}") else outbound
+        return way.explain(world, facts, key).cause or _worded(row, row.reason)
+    if row.target_node == world.own:  # no partner was asked: the answer is our own service's
+        return _worded(row, row.reason)
     return _worded(row, _ANSWERS.get(row.status or 0, row.reason))
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -102,6 +102,7 @@ class Cast:
     ``served`` what servers have beside theirs,
     ``rate`` how many requests an hour it may send; each server thinks that it is one of ``gateways``. With
     ``bare`` the caller has a listener of that name, which sends everything to ``orders`` without a look-up.
+    ``own`` are resources that the caller offers itself, from upstreams at these ports.
     """
 
     others: int = 0
@@ -110,6 +111,7 @@ class Cast:
     rate: int = UNLIMITED
     gateways: int = 1
     bare: bool = False
+    own: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 @asynccontextmanager
@@ -121,7 +123,7 @@ async def parties(tuning: Tuning, *, servers: int = 1, cast: Cast = Cast()) -> A
         service.port = await stack.enter_async_context(serving(service))
         ours, theirs = Authority(CALLER), Authority(SERVER)
         rest = Authority(OTHER)
-        values, envoys = list(cast.more), {}
+        values, envoys = [*cast.more, *_own(cast.own)], {}
         for authority, count in ((theirs, servers), (rest, cast.others)):
             own = authority.trust_domain
             served = [*_served(own, service.port, ours, cast.rate), *cast.served]
@@ -195,6 +197,18 @@ def _served(own: TrustDomain, port: int, callers: Authority, rate: int) -> list[
         Grant(ObjectId("tools-all"), ResourceName("tools"), CALLER_ID, shadow=True),
         Grant(ObjectId("orders-all"), ResourceName("orders"), CALLER),
         Grant(ObjectId("items-part"), ResourceName("items"), CALLER_ID, partly),
+    ]
+
+
+def _own(offered: Mapping[str, Sequence[int]]) -> list[Value]:
+    """At the caller: what it offers itself, to nobody."""
+    return [
+        Resource(
+            ResourceName(name),
+            CALLER,
+            upstreams=tuple(Endpoint("127.0.0.1", port, priority=n) for n, port in enumerate(ports)),
+        )
+        for name, ports in offered.items()
     ]
 
 

@@ -123,6 +123,8 @@ def test_what_is_deleted_is_removed() -> None:
     assert set(publication.removals) == {
         Name(CLUSTER, "local/stock"),
         Name(ENDPOINTS, "local/stock"),
+        Name(CLUSTER, "to/stock.bremen.example"),
+        Name(ENDPOINTS, "to/stock.bremen.example"),
         Name(LISTENER, "ingress", "gw-1"),
         Name(LISTENER, "egress", "gw-1"),
     }
@@ -166,9 +168,10 @@ def test_the_number_of_units_that_a_change_plans_does_not_grow(count: int) -> No
         apply(federator, changed)
         costs.append(federator.planned - before)
 
-    # The address alone: its import. Disabled: also the partner, and the grant to it. The late node: the
-    # partner, and the grant to the whole organisation.
-    assert costs == [1, 3, 1, 1, 2]
+    # The address alone: its import. Disabled: also the partner, and the grant to it. A resource of ours: its
+    # export, and what our own applications call. The late node: the partner, and the grant to the whole
+    # organisation.
+    assert costs == [1, 3, 1, 2, 2]
 
 
 def test_an_object_that_cannot_be_translated_stops_nothing_and_keeps_the_last_good() -> None:

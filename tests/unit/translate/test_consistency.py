@@ -57,7 +57,7 @@ def test_references_are_read_from_the_bytes() -> None:
         Reference(ENDPOINTS, "to/orders.luebeck.example"),
         *SHARED,
     }
-    assert list(of_resource(egress_routes(Tuning(), []))) == []
+    assert list(of_resource(egress_routes(Tuning(), BREMEN, []))) == []
 
 
 def test_a_cluster_without_its_secret_is_refused_and_the_rest_accepted() -> None:
@@ -118,7 +118,7 @@ def test_a_chain_of_refusals_ends_with_what_was_before() -> None:
     assert accepted(consistency, {PARTNER: luebeck, IMPORT: orders}) == {}
 
 
-@pytest.mark.parametrize("thief", [luebeck, Translated((egress_routes(Tuning(), []),))])
+@pytest.mark.parametrize("thief", [luebeck, Translated((egress_routes(Tuning(), BREMEN, []),))])
 def test_one_name_belongs_to_one_unit(thief: Translated) -> None:
     consistency = Consistency(SHARED)
     accepted(consistency, {PARTNER: luebeck})

@@ -159,7 +159,7 @@ def test_shared_resources_are_the_concatenation_of_their_parts() -> None:
 
     assert [host.name for host in routes.virtual_hosts] == ["export/stock", "export/z"]
     assert routes.name == "ingress"
-    assert egress_routes(Tuning(), []).name == "egress"
+    assert egress_routes(Tuning(), BREMEN, []).name == "egress"
 
 
 def test_checks_go_over_the_same_connections_and_prove_only_that_the_gateway_is_there() -> None:

@@ -1,0 +1,61 @@
+"""One of our applications calls a name of ours: a resource that we offer, or a group."""
+
+from collections.abc import Iterator
+
+from control_plane.kit.counted import many
+from control_plane.model.explanation import Explanation, Facts, Stage
+from control_plane.model.problem import Problem
+from control_plane.model.resource import Resource
+from control_plane.plan.explain import outbound, stages
+from control_plane.plan.explain.trail import Check, Found, walk
+from control_plane.plan.world import World
+
+
+def explain(world: World, facts: Facts, key: str) -> Explanation:
+    """Walk from the name to the addresses; no agreement, grant or limit is on the way to a service of ours."""
+    return walk(key, _group(world, facts, key) if key in world.groups else _resource(world, facts, key))
+
+
+def _resource(world: World, facts: Facts, key: str) -> Iterator[Check]:
+    resource = world.resources.get(key)
+    yield Stage.RESOURCE, lambda: _known(resource, key)
+    if resource is None:
+        return
+    yield from _gateway(facts, resource.host)
+    yield Stage.ENDPOINTS, lambda: _upstreams(resource)
+
+
+def _group(world: World, facts: Facts, key: str) -> Iterator[Check]:
+    group = world.groups[key]
+    yield Stage.RESOURCE, lambda: f"{key} is a group of {', '.join(group.members)}"
+    yield from _gateway(facts, f"{group.name}.{group.organisation}")
+    yield Stage.ENDPOINTS, lambda: outbound.of_group(world, key)
+
+
+def _gateway(facts: Facts, host: str) -> Iterator[Check]:
+    yield Stage.GATEWAY, lambda: stages.gateways(facts)
+    yield Stage.ROUTE, lambda: stages.taken(facts, ("egress",))
+    yield Stage.CLUSTER, lambda: outbound.on_gateway(facts, f"to/{host}")
+
+
+def _known(resource: Resource | None, key: str) -> Found:
+    if resource is None:
+        name = key.partition("@")[0]
+        return Problem(
+            f"resource {key}",
+            "unknown_resource",
+            f"we offer no {name}, and have no group of that name: callers get 404",
+            "correct the name (proxenia resource list), or add the resource",
+        )
+    return f"{key} is ours: our applications reach it directly, and need no grant"
+
+
+def _upstreams(resource: Resource) -> Found:
+    if not resource.upstreams:
+        return Problem(
+            f"resource {resource.key}",
+            "no_upstream",
+            "it has no upstreams: callers get 503",
+            "say where the service listens",
+        )
+    return many(len(resource.upstreams), "upstream")
