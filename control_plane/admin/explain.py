@@ -95,7 +95,7 @@ async def list_routes(call: Call, query: PageQuery) -> Reply:
         outward = _view(resource, judge.explain(Question(route=resource.key), facts).cause, outward=True)
         return [_view(resource, None, outward=False), outward] if resource.organisation == own else [outward]
 
-    return Reply(Page([one for each in await shaped(page, views) for one in each], following))
+    return Reply(Page(tuple(one for each in await shaped(page, views) for one in each), following))
 
 
 def _view(resource: Resource, cause: Problem | None, *, outward: bool) -> RouteView:

@@ -229,11 +229,13 @@ def _organisation(principal: str) -> str:
 
 
 def _resource_of_cluster(cluster: str, own: TrustDomain) -> str:
-    """``orders@b.example`` from ``to/orders.b.example``, or from ``local/orders`` with our own name."""
+    """``orders@b.example`` from ``to/orders.b.example``; of ``local/orders`` and of groups with our name."""
     kind, _, host = cluster.partition("/")
     if kind == "to" and "." in host:
         name, _, organisation = host.partition(".")
         return f"{name}@{organisation}"
+    if kind == "group":
+        return f"{host.partition('.')[0]}@{own}"
     return f"{host}@{own}" if kind == "local" and host else ""
 
 

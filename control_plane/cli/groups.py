@@ -54,7 +54,8 @@ def show_group(place: Place, key: str, output: str) -> None:
 def add_group(place: Place, /, key: Named, members: tuple[str, ...], mode: str, output: str) -> None:
     """Add a group (KEY is name@our-organisation) of MEMBERS that each offer a resource of that name.
 
-    With failover the first member is asked as long as its nodes are healthy, then the second, and so on.
+    With failover the first member is asked as long as its nodes are healthy, then the second, and so on; our
+    own organisation may be one of them.
     """
     document = {"name": key.name, "organisation": key.organisation, "members": list(members), "mode": mode}
     added = place.api().send("POST", path_of(*_GROUPS), document)

@@ -63,7 +63,12 @@ def living(state_dir: Path, route: str) -> dict[str, Any]:
     statuses = read(found[0], "/clusters?format=json").get("cluster_statuses", [])
     name, _, organisation = route.partition("@")
     wanted = {f"to/{name}.{organisation}", f"local/{name}"}
-    chosen = [each for each in statuses if not route or each.get("name") in wanted]
+    parts = f"group/{name}.{organisation}/"
+    chosen = [
+        each
+        for each in statuses
+        if not route or each.get("name") in wanted or str(each.get("name")).startswith(parts)
+    ]
     return {"gateway": found[0].name, "clusters": [_cluster(each) for each in chosen[:_MOST]]}
 
 

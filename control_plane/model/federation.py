@@ -101,6 +101,19 @@ class Own:
 
 
 @dataclass(frozen=True, slots=True)
+class Mixed:
+    """A group with ourselves among its members: who stands before us is asked first, who stands behind last.
+
+    ``resource`` is the group's name; None: nobody stands there.
+    """
+
+    resource: Resource
+    ahead: Import | None
+    own: Own
+    behind: Import | None
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What one identity may do at one resource; ``id`` is the grant's, and what the audit shows."""
 
@@ -137,4 +150,4 @@ class Listeners:
     limits: tuple[int, ...] = (DEFAULT,)  # every limit, in requests an hour, that somebody has
 
 
-Planned = Import | Own | Export | Partner | Listeners
+Planned = Import | Own | Mixed | Export | Partner | Listeners

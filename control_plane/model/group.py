@@ -21,7 +21,9 @@ class GroupMode(StrEnum):
 class Group:
     """``name@organisation``, where ``organisation`` is ours: what our applications call.
 
-    Each of ``members`` offers a resource of that ``name``; each is asked by its own host name.
+    Each of ``members`` offers a resource of that ``name``; each is asked by its own host name. We may be one
+    of them where they are asked in an order: our own service is spoken to in another protocol, and cannot
+    share a balance with partners.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -38,9 +40,10 @@ class Group:
             )
         if len(set(self.members)) != len(self.members):
             raise InvalidValueError("bad_members", "expected different members, got one twice")
-        if self.organisation in self.members:
+        if self.organisation in self.members and self.mode is not GroupMode.FAILOVER:
             raise InvalidValueError(
-                "bad_members", f"expected partners as members, got {self.organisation} itself"
+                "bad_members",
+                f"expected mode failover with {self.organisation} itself as a member, got {self.mode}",
             )
 
     @property

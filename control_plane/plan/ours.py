@@ -1,13 +1,13 @@
 """What our applications call by a name of ours: a group, or else the resource that we offer to partners."""
 
-from control_plane.model.federation import Import, Own
+from control_plane.model.federation import Import, Mixed, Own
 from control_plane.model.problem import Problem
 from control_plane.plan.groups import plan_group
 from control_plane.plan.world import World
 
 
-def plan_ours(world: World, key: str) -> tuple[Import | Own | None, tuple[Problem, ...]]:
-    """One name is one cluster, so that a group that comes or goes takes the place of the resource in one step.
+def plan_ours(world: World, key: str) -> tuple[Import | Mixed | Own | None, tuple[Problem, ...]]:
+    """One name is one cluster: a group that comes or goes takes the place of the resource in one step.
 
     Upstreams are not judged here: of a resource without any, its export tells.
     """

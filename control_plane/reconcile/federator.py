@@ -173,7 +173,7 @@ class Federator:
         for unit, text in told.items():
             del step[unit]
             self._refused[unit] = Problem(
-                f"{unit.kind} {unit.key}",
+                self._subject(unit),
                 "refused_by_envoy",
                 f"Envoy would refuse its configuration: {text}",
                 "correct the object; until then the last good configuration stays",
@@ -193,11 +193,15 @@ class Federator:
             self._known.note(unit, planned)
         except ValueError as error:  # protobuf refuses a value: one bad object must not stop the others
             self._refused[unit] = Problem(
-                f"{unit.kind} {unit.key}",
+                self._subject(unit),
                 "untranslatable",
                 f"its configuration cannot be made: {error}",
                 "correct the object; until then the last good configuration stays",
             )
+
+    def _subject(self, unit: Unit) -> str:
+        ours = unit.kind is UnitKind.GROUP and unit.key not in self._world.groups
+        return f"{'resource' if ours else unit.kind} {unit.key}"
 
     def _replace(
         self, unit: Unit, new: Translated, upserts: dict[Name, XdsResource], removals: set[Name]

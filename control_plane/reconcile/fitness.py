@@ -15,6 +15,7 @@ from control_plane.model.health import Check, Facts, Finding, Sight, find
 from control_plane.model.problem import Problem
 from control_plane.model.steering import Steering
 from control_plane.model.tuning import Tuning
+from control_plane.translate.names import is_own_part
 
 MAX_CIRCUITS = 256  # of one gateway and node that are kept; more resources than that share one
 MAX_NODES = 100_000  # that are kept; beyond it the first one seen is forgotten
@@ -108,6 +109,8 @@ class Observations:
         self._nodes[event.target_node][event.reporter] = sight
 
     def _circuit(self, event: AuditEvent) -> None:
+        if is_own_part(event.metadata.get("cluster_name", "")):
+            return  # a service of ours, which is no node
         node = self._node_at(event.metadata.get("upstream_url", ""), event.resource)
         if node is None:
             return

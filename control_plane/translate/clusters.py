@@ -4,10 +4,12 @@ Addresses come by EDS, so that a changed
 one rebuilds no connection.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2, outlier_detection_pb2
 from envoy.config.core.v3 import protocol_pb2
+from envoy.extensions.clusters.aggregate.v3 import cluster_pb2 as aggregate_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
 from envoy.type.v3 import percent_pb2
 from google.protobuf.struct_pb2 import Struct
@@ -22,8 +24,11 @@ from control_plane.translate import checks
 from control_plane.translate.names import import_cluster, local_cluster, statistics
 from control_plane.translate.parts import ads, metadata, packed, seconds, serialised
 from control_plane.translate.tls import denying_socket, partner_socket
+from control_plane.translate.wire import delimited
 
 _PROTOCOL = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+AGGREGATE = "envoy.clusters.aggregate"
+LOAD_ASSIGNMENT = 33  # Cluster.load_assignment; a test holds it against the descriptor
 STREAM_WINDOW = 1 << 20  # bytes in flight per stream: enough for 50 ms and 160 Mbit/s
 CONNECTION_WINDOW = 1 << 24
 
@@ -33,13 +38,12 @@ MATCH_KEY = "organisation"
 """The endpoint metadata (namespace ``envoy.transport_socket_match``) that chooses the TLS context."""
 
 
-def imported(planned: Import, tuning: Tuning) -> bytes:
+def imported(planned: Import, tuning: Tuning, name: str) -> bytes:
     """The cluster of a partner's resource: what is its own, then what all of that partner share.
 
     Envoy ends the connections of a cluster that changed once their requests are done; new trust alone it
     looks at in new connections only. So what was revoked by a list counts in the cluster's metadata.
     """
-    name = import_cluster(planned.resource)
     facts = {"epoch": str(planned.epoch)} if planned.epoch else {}
     return _particular(name, planned.resource, **facts) + _import_template(planned.organisations, tuning)
 
@@ -62,6 +66,32 @@ def own(resource: Resource, tuning: Tuning) -> bytes:
     return _particular(name, resource) + _export_template(resource.kind, tuning)
 
 
+def own_part(resource: Resource, tuning: Tuning, name: str, assignment: bytes) -> bytes:
+    """The same as a part of a group: with circuits, since somebody else stands behind it.
+
+    Its addresses come with it. The cluster of clusters does not wait for its parts; a part that had to wait
+    for endpoints would leave requests without an answer whenever a resource becomes a group.
+    """
+    template = _own_part_template(resource.kind, tuning)
+    return _particular(name, resource) + template + delimited(LOAD_ASSIGNMENT, assignment)
+
+
+def in_order(resource: Resource, parts: Iterable[str], tuning: Tuning) -> bytes:
+    """The cluster of clusters that are asked one after the other, each in its own protocol."""
+    name = import_cluster(resource)
+    cluster = cluster_pb2.Cluster(
+        connect_timeout=seconds(tuning.connect_timeout),
+        lb_policy=cluster_pb2.Cluster.CLUSTER_PROVIDED,
+        cluster_type=cluster_pb2.Cluster.CustomClusterType(
+            name=AGGREGATE, typed_config=packed(aggregate_pb2.ClusterConfig(clusters=parts))
+        ),
+        # Retries are counted here, all else by the part that is asked.
+        circuit_breakers=circuit_breaker_pb2.CircuitBreakers(thresholds=[_limits(tuning)]),
+    )
+    _never_panic(cluster)
+    return _particular(name, resource) + serialised(cluster)
+
+
 def _particular(name: str, resource: Resource, **facts: str) -> bytes:
     return serialised(
         cluster_pb2.Cluster(
@@ -73,11 +103,7 @@ def _particular(name: str, resource: Resource, **facts: str) -> bytes:
 @lru_cache(maxsize=4096)
 def _import_template(organisations: tuple[TrustDomain, ...], tuning: Tuning) -> bytes:
     cluster = _common(tuning)
-    cluster.outlier_detection.CopyFrom(_circuit(tuning))
-    # Panic mode would send to nodes whose circuit is open as soon as half of them are; then it never opens.
-    cluster.common_lb_config.healthy_panic_threshold.CopyFrom(percent_pb2.Percent(value=0))
-    # By default changes wait up to a second to be merged, and an opened circuit with them.
-    cluster.common_lb_config.update_merge_window.CopyFrom(seconds(0))
+    _with_circuits(cluster, tuning)
     cluster.transport_socket_matches.extend(_match(one, tuning) for one in organisations)
     # The last one catches all: an endpoint that matched nothing would be dialled in plaintext.
     cluster.transport_socket_matches.append(
@@ -85,10 +111,6 @@ def _import_template(organisations: tuple[TrustDomain, ...], tuning: Tuning) -> 
             name="deny", match=Struct(), transport_socket=denying_socket()
         )
     )
-    if tuning.slow_start:  # a node that comes back is not buried under all that waited for it
-        slow = cluster.least_request_lb_config.slow_start_config
-        slow.slow_start_window.CopyFrom(seconds(tuning.slow_start))
-        slow.min_weight_percent.value = SLOW_START_PERCENT
     cluster.health_checks.extend(checks.asking(tuning))
     _speak(cluster, _http2(tuning), tuning)
     return serialised(cluster)
@@ -102,16 +124,46 @@ def _match(organisation: TrustDomain, tuning: Tuning) -> cluster_pb2.Cluster.Tra
     )
 
 
+def _with_circuits(cluster: cluster_pb2.Cluster, tuning: Tuning) -> None:
+    cluster.outlier_detection.CopyFrom(_circuit(tuning))
+    _never_panic(cluster)
+    if tuning.slow_start:  # a node that comes back is not buried under all that waited for it
+        slow = cluster.least_request_lb_config.slow_start_config
+        slow.slow_start_window.CopyFrom(seconds(tuning.slow_start))
+        slow.min_weight_percent.value = SLOW_START_PERCENT
+
+
+def _never_panic(cluster: cluster_pb2.Cluster) -> None:
+    # Panic mode would send to nodes whose circuit is open as soon as half of them are; then it never opens.
+    cluster.common_lb_config.healthy_panic_threshold.CopyFrom(percent_pb2.Percent(value=0))
+    # By default changes wait up to a second to be merged, and an opened circuit with them.
+    cluster.common_lb_config.update_merge_window.CopyFrom(seconds(0))
+
+
+@lru_cache(maxsize=64)
+def _own_part_template(kind: ResourceKind, tuning: Tuning) -> bytes:
+    cluster = _common(tuning)
+    cluster.type = cluster_pb2.Cluster.STATIC
+    cluster.ClearField("eds_cluster_config")
+    _with_circuits(cluster, tuning)
+    _speak_to_service(cluster, kind, tuning)
+    return serialised(cluster)
+
+
 @lru_cache(maxsize=64)
 def _export_template(kind: ResourceKind, tuning: Tuning) -> bytes:
     cluster = _common(tuning)
+    _speak_to_service(cluster, kind, tuning)
+    return serialised(cluster)
+
+
+def _speak_to_service(cluster: cluster_pb2.Cluster, kind: ResourceKind, tuning: Tuning) -> None:
     protocol = http_protocol_options_pb2.HttpProtocolOptions.ExplicitHttpConfig()
     if kind is ResourceKind.GRPC:
         protocol.http2_protocol_options.CopyFrom(_http2_options(tuning))
     else:
         protocol.http_protocol_options.SetInParent()
     _speak(cluster, protocol, tuning)
-    return serialised(cluster)
 
 
 def _common(tuning: Tuning) -> cluster_pb2.Cluster:

@@ -19,12 +19,27 @@ CLUSTER_HEADER = "x-proxenia-cluster"  # set by our egress listener only
 RESOURCE_HEADER = "x-proxenia-resource"  # how an application names a resource, instead of by host
 SERIAL_HEADER = "x-proxenia-serial"  # of the caller's certificate; set by our ingress listener only
 IMPORT_PREFIX = "to/"
+PARTS_PREFIX = "group/"
+OWN_PART = "own"  # of a group with ourselves among its members
 MCP_FILTER = "envoy.filters.http.mcp"  # also the namespace of what it found in a request
 
 
 def import_cluster(resource: Resource) -> str:
     """``to/<name>.<organisation>``: what the egress listener makes of the request's host name."""
     return f"{IMPORT_PREFIX}{resource.host}"
+
+
+def group_part(resource: Resource, part: str) -> str:
+    """``group/<name>.<organisation>/<part>``: one of those that a group with ourselves in it is made of.
+
+    No host name has such a form, so that no caller can choose a part.
+    """
+    return f"{PARTS_PREFIX}{resource.host}/{part}"
+
+
+def is_own_part(cluster: str) -> bool:
+    """Whether our own service is behind this part of a group."""
+    return cluster.startswith(PARTS_PREFIX) and cluster.endswith(f"/{OWN_PART}")
 
 
 def local_cluster(resource: Resource) -> str:

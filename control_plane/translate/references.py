@@ -7,6 +7,7 @@ from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.core.v3 import base_pb2
 from envoy.config.listener.v3 import listener_pb2
 from envoy.config.route.v3 import route_pb2
+from envoy.extensions.clusters.aggregate.v3 import cluster_pb2 as aggregate_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2
 from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 
@@ -42,6 +43,10 @@ def of_virtual_hosts(body: bytes) -> Iterator[Reference]:
 def _of_cluster(cluster: cluster_pb2.Cluster) -> Iterator[Reference]:
     if cluster.type == cluster_pb2.Cluster.EDS:
         yield Reference(ENDPOINTS, cluster.eds_cluster_config.service_name or cluster.name)
+    parts = aggregate_pb2.ClusterConfig()
+    if cluster.cluster_type.typed_config.Unpack(parts):
+        for name in parts.clusters:
+            yield Reference(CLUSTER, name)
     for match in cluster.transport_socket_matches:
         yield from _of_upstream(match.transport_socket)
     if cluster.HasField("transport_socket"):

@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from functools import lru_cache
 
-from control_plane.model.federation import Export, Import, Own, Partner, Planned, Policy
+from control_plane.model.federation import Export, Import, Mixed, Own, Partner, Planned, Policy
 from control_plane.model.resource import Resource
 
 SEVERAL = 2
@@ -24,6 +24,9 @@ def shapes_of(planned: Planned) -> frozenset[Hashable]:
             return frozenset({("import", _kind(resource)), ("import", bool(targets), several)})
         case Own(resource):
             return frozenset({("own", _kind(resource))})
+        case Mixed(_, ahead, own, behind):
+            sides = [side for side in (ahead, behind) if side is not None]
+            return frozenset({("mixed", _kind(own.resource), len(sides))}).union(*map(shapes_of, sides))
         case Export():
             rules = {("rule", _rules(policies)) for _, policies in planned.allowed}
             trials = {("shadow", _rules(policies)) for _, policies in planned.shadow}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from control_plane.model.federation import Export, Import, Listeners, Own, Partner, Planned
+from control_plane.model.federation import Export, Import, Listeners, Mixed, Own, Partner, Planned
 from control_plane.model.identity import TrustDomain
 from control_plane.model.tuning import Tuning
 from control_plane.model.xds import CLUSTER, ENDPOINTS, LISTENER, LOCAL_CLUSTER, ROUTES, SECRET, XdsResource
@@ -11,8 +11,10 @@ from control_plane.translate.names import (
     EGRESS,
     INGRESS,
     METRICS,
+    OWN_PART,
     TRACES,
     TRUST_INGRESS,
+    group_part,
     import_cluster,
     local_cluster,
     partner_trust,
@@ -34,13 +36,9 @@ class Translated:
 def translate(planned: Planned, tuning: Tuning, own: TrustDomain) -> Translated:
     """The resources of ``planned``; equal values give equal bytes."""
     match planned:
-        case Import(resource, targets):
-            name = import_cluster(resource)
+        case Import(resource):
             return Translated(
-                (
-                    XdsResource.of(CLUSTER, name, clusters.imported(planned, tuning)),
-                    XdsResource.of(ENDPOINTS, name, endpoints.of_targets(name, targets, tuning)),
-                ),
+                _imported(planned, tuning, import_cluster(resource)),
                 egress_host=routes.egress_host(resource, tuning, own),
             )
         case Own(resource):
@@ -52,6 +50,8 @@ def translate(planned: Planned, tuning: Tuning, own: TrustDomain) -> Translated:
                 ),
                 egress_host=routes.egress_host(resource, tuning, own),
             )
+        case Mixed():
+            return Translated(_mixed(planned, tuning))
         case Export(resource):
             name = local_cluster(resource)
             return Translated(
@@ -76,6 +76,29 @@ def translate(planned: Planned, tuning: Tuning, own: TrustDomain) -> Translated:
                 to = tracing.collector(tuning.traces, tuning)
                 own_ones.append(XdsResource.of(CLUSTER, TRACES, to, scope=gateway.id))
             return Translated(tuple(own_ones), member=True)
+
+
+def _imported(planned: Import, tuning: Tuning, name: str) -> tuple[XdsResource, ...]:
+    return (
+        XdsResource.of(CLUSTER, name, clusters.imported(planned, tuning, name)),
+        XdsResource.of(ENDPOINTS, name, endpoints.of_targets(name, planned.targets, tuning)),
+    )
+
+
+def _mixed(planned: Mixed, tuning: Tuning) -> tuple[XdsResource, ...]:
+    """A cluster for each part, and the one that applications name, which asks them in their order."""
+    shown, service = planned.resource, planned.own.resource
+    ahead, own, behind = (group_part(shown, part) for part in ("ahead", OWN_PART, "behind"))
+    at_home = endpoints.of_own(own, service)
+    parts = [
+        _imported(planned.ahead, tuning, ahead) if planned.ahead else (),
+        (XdsResource.of(CLUSTER, own, clusters.own_part(service, tuning, own, at_home)),),
+        _imported(planned.behind, tuning, behind) if planned.behind else (),
+    ]
+    made = [resource for part in parts for resource in part]
+    order = [resource.name for resource in made if resource.type_url == CLUSTER]
+    whole = XdsResource.of(CLUSTER, import_cluster(shown), clusters.in_order(shown, order, tuning))
+    return (*made, whole)
 
 
 def egress_routes(tuning: Tuning, own: TrustDomain, virtual_hosts: list[bytes]) -> XdsResource:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
 import pytest
@@ -10,6 +11,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from control_plane.app.demo.organisation import eventually
+from control_plane.app.demo.upstream import Upstream
 from tests.e2e.conftest import room
 from tests.e2e.pair import WITHIN, Pair, pair, stat
 from tests.e2e.test_partners import proxenia
@@ -175,3 +177,62 @@ async def test_a_rollback_restores_what_was_as_a_new_change_and_traffic_follows(
     assert (await luebeck.get(agreement))["paused"]  # trust is no matter of history
     await luebeck.post(f"{agreement}/resume", {})
     await answers(partners, 200)
+
+
+async def asked_meanwhile(partners: Pair, host: str, done: asyncio.Event) -> list[int]:
+    """One client that asks without a pause until it is done."""
+    statuses = []
+    while not done.is_set():
+        statuses.append(await call(partners, host))
+    return statuses
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_is_ours_is_asked_at_home_and_in_a_group_a_partner_stands_behind_it(
+    partners: Pair,
+) -> None:
+    novgorod, host, key = partners.novgorod, "orders.novgorod.example", "orders@novgorod.example"
+    resource, done = {"name": "orders", "organisation": "novgorod.example"}, asyncio.Event()
+    nobody = await call(partners, host)
+    async with Upstream("orders at home") as home:
+        assert home.endpoint
+        upstream = {"host": home.endpoint.host, "port": home.endpoint.port}
+        await novgorod.post("/federation/resources", resource | {"upstreams": [upstream]})
+        await answers(partners, 200, host)
+        client = asyncio.create_task(asked_meanwhile(partners, host, done))
+        group = resource | {"members": ["novgorod.example", "luebeck.example"]}
+        await novgorod.post("/federation/groups", group)
+        explained = await eventually("the group", lambda: explained_as(partners, key, "is a group"))
+        proxenia(novgorod, "group", "remove", key)
+        await eventually("the resource", lambda: explained_as(partners, key, "is ours"))
+        await novgorod.post("/federation/groups", group)
+        await eventually("the group again", lambda: explained_as(partners, key, "is a group"))
+        at_home = home.requests
+    rows = await eventually("a row of the partner", lambda: targets(partners, key, NODE))
+    done.set()
+    statuses = await client
+    proxenia(novgorod, "group", "remove", key)
+    proxenia(novgorod, "resource", "remove", key)
+    await answers(partners, 503, host)
+
+    assert at_home
+    assert nobody == 503
+    assert set(statuses) == {200}
+    assert explained is not None
+    assert explained["works"]
+    assert rows == {"novgorod.example", NODE}
+    assert key not in str(await partners.luebeck.get("/audit/events", resource=key))
+
+
+async def explained_as(partners: Pair, key: str, what: str) -> dict[str, Any] | None:
+    found = await partners.novgorod.post("/federation/routes/explain", {"route": key})
+    return found if what in str(found["steps"]) else None
+
+
+async def targets(partners: Pair, key: str, wanted: str) -> set[str] | None:
+    """Who was asked for this resource, once ``wanted`` was."""
+    page = await partners.novgorod.get("/audit/events", resource=key, limit="500")
+    found = {
+        row["target_node"] for row in page["items"] if row["direction"] == "egress" and row["target_node"]
+    }
+    return found if wanted in found else None

@@ -160,7 +160,7 @@ def tool_federation() -> list[Value]:
 
 
 def routed_federation() -> list[Value]:
-    """Two groups over two partners; nodes that are drained, held open, reset, preferred and in a zone."""
+    """Groups over two partners, one of them with ourselves between them; nodes in every condition."""
     far, near = (
         Node(
             ObjectId(name),
@@ -190,6 +190,9 @@ def routed_federation() -> list[Value]:
         Resource(ResourceName("quotes"), HAMBURG),
         Group(ResourceName("orders"), BREMEN, (LUEBECK, HAMBURG)),
         Group(ResourceName("quotes"), BREMEN, (HAMBURG, LUEBECK), GroupMode.BALANCE),
+        Group(ResourceName("fish"), BREMEN, (LUEBECK, BREMEN, HAMBURG)),
+        *(Resource(ResourceName("fish"), organisation) for organisation in (LUEBECK, HAMBURG)),
+        Resource(ResourceName("fish"), BREMEN, upstreams=(Endpoint("127.0.0.1", 9004),)),
         Resource(
             ResourceName("stock"), BREMEN, upstreams=(Endpoint("127.0.0.1", 9000),), timeout_seconds=2.5
         ),

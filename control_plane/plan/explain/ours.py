@@ -1,18 +1,21 @@
 """One of our applications calls a name of ours: a resource that we offer, or a group."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from control_plane.kit.counted import many
 from control_plane.model.explanation import Explanation, Facts, Stage
+from control_plane.model.federation import Condition, Import, Mixed, Target
+from control_plane.model.node import Endpoint
 from control_plane.model.problem import Problem
 from control_plane.model.resource import Resource
 from control_plane.plan.explain import outbound, stages
 from control_plane.plan.explain.trail import Check, Found, walk
+from control_plane.plan.groups import plan_group
 from control_plane.plan.world import World
 
 
 def explain(world: World, facts: Facts, key: str) -> Explanation:
-    """Walk from the name to the addresses; no agreement, grant or limit is on the way to a service of ours."""
+    """Walk from the name to the addresses; no agreement, grant or limit is on the way to what is ours."""
     return walk(key, _group(world, facts, key) if key in world.groups else _resource(world, facts, key))
 
 
@@ -27,9 +30,32 @@ def _resource(world: World, facts: Facts, key: str) -> Iterator[Check]:
 
 def _group(world: World, facts: Facts, key: str) -> Iterator[Check]:
     group = world.groups[key]
+    planned, problems = plan_group(world, key)
+    if planned is None:
+        yield Stage.RESOURCE, lambda: problems[-1]
+        return
+    targets, services = _asked(planned)
     yield Stage.RESOURCE, lambda: f"{key} is a group of {', '.join(group.members)}"
     yield from _gateway(facts, f"{group.name}.{group.organisation}")
-    yield Stage.ENDPOINTS, lambda: outbound.of_group(world, key)
+    yield Stage.ENDPOINTS, lambda: _addresses(targets, services, problems)
+    yield Stage.CIRCUIT, lambda: outbound.circuits(facts, key, targets, services)
+
+
+def _asked(planned: Import | Mixed) -> tuple[list[Target], tuple[Endpoint, ...]]:
+    """The addresses of partners' nodes, and of our own service."""
+    if isinstance(planned, Import):
+        return list(planned.targets), ()
+    sides = [side for side in (planned.ahead, planned.behind) if side is not None]
+    return [target for side in sides for target in side.targets], planned.own.resource.upstreams
+
+
+def _addresses(targets: Sequence[Target], services: Sequence[Endpoint], problems: Sequence[Problem]) -> Found:
+    if not targets and not services:
+        return problems[-1]
+    if not services and (problem := outbound.drained(targets)):
+        return problem
+    usable = len(services) + sum(target.condition is not Condition.DRAINING for target in targets)
+    return f"{many(usable, 'address')} of {len(services) + len(targets)} may be asked"
 
 
 def _gateway(facts: Facts, host: str) -> Iterator[Check]:

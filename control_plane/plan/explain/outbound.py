@@ -4,14 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from control_plane.kit.counted import many
 from control_plane.model.explanation import Explanation, Facts, LiveHost, Stage
-from control_plane.model.federation import Condition, Import
+from control_plane.model.federation import Condition, Import, Target
 from control_plane.model.identity import TrustDomain
-from control_plane.model.node import Node
+from control_plane.model.node import Endpoint, Node
 from control_plane.model.problem import Problem
 from control_plane.model.resource import Resource
 from control_plane.plan.explain import stages
 from control_plane.plan.explain.trail import Check, Found, Unknown, walk
-from control_plane.plan.groups import plan_group
 from control_plane.plan.imports import plan_import
 from control_plane.plan.world import World
 
@@ -95,18 +94,6 @@ def on_gateway(facts: Facts, cluster: str) -> Found:
     return stages.taken(facts, (cluster,))
 
 
-def of_group(world: World, key: str) -> Found:
-    """Whether any node of any member may be asked."""
-    planned, problems = plan_group(world, key)
-    if planned is None or not planned.targets:
-        return next(problem for problem in reversed(problems))
-    waiting = {target.condition for target in planned.targets}
-    if Condition.NORMAL not in waiting:
-        detail = "all nodes that serve it are being drained, or their circuits are held open"
-        return Problem(f"group {key}", "node_drained", detail, "proxenia node undrain, proxenia circuit reset")
-    return f"{many(len(planned.targets), 'address')} of {many(len(planned.organisations), 'member')}"
-
-
 def _endpoints(world: World, planned: Import | None, nodes: Sequence[Node]) -> Found:
     faults = [world.admission(node.key) for node in nodes]
     if faults and all(faults):
@@ -115,24 +102,34 @@ def _endpoints(world: World, planned: Import | None, nodes: Sequence[Node]) -> F
     targets = [target for target in planned.targets if target.node_id in usable] if planned else []
     if not targets:
         return Problem("nodes", "no_node", "no enabled node serves it: callers get 503", "enable a node")
-    if all(target.condition is Condition.DRAINING for target in targets):
-        named = ", ".join(sorted({str(target.node_id) for target in targets})[:5])
-        return Problem(
-            f"node {targets[0].node_id}@{targets[0].organisation}",
-            "node_drained",
-            f"all nodes that serve it are being drained: {named}",
-            f"proxenia node undrain {targets[0].node_id}@{targets[0].organisation}",
-        )
-    return f"{many(len(targets), 'address')} of {many(len(usable), 'node')}"
+    return drained(targets) or f"{many(len(targets), 'address')} of {many(len(usable), 'node')}"
+
+
+def drained(targets: Sequence[Target]) -> Problem | None:
+    """That nothing new is sent to any of these, unless it is."""
+    if any(target.condition is not Condition.DRAINING for target in targets):
+        return None
+    named = ", ".join(sorted({str(target.node_id) for target in targets})[:5])
+    return Problem(
+        f"node {targets[0].node_id}@{targets[0].organisation}",
+        "node_drained",
+        f"all nodes that serve it are being drained: {named}",
+        f"proxenia node undrain {targets[0].node_id}@{targets[0].organisation}",
+    )
 
 
 def _circuit(facts: Facts, planned: Import | None, key: str, nodes: Sequence[Node]) -> Found:
     wanted = {node.node_id for node in nodes}
     targets = [target for target in planned.targets if target.node_id in wanted] if planned else []
-    by_hand = {_address(t.endpoint.host, t.endpoint.port) for t in targets if t.condition is Condition.OPEN}
+    return circuits(facts, key, targets)
+
+
+def circuits(facts: Facts, key: str, targets: Sequence[Target], services: Sequence[Endpoint] = ()) -> Found:
+    """Whether any of these addresses may be used; ``services`` are our own, which nobody opens by hand."""
+    by_hand = {_address(t.endpoint) for t in targets if t.condition is Condition.OPEN}
     opened = {fact.address: fact for fact in facts.circuits if fact.resource == key}
     live = _live(facts, key)
-    addresses = [_address(target.endpoint.host, target.endpoint.port) for target in targets]
+    addresses = [_address(each) for each in (*services, *(target.endpoint for target in targets))]
     closed = [each for each in addresses if each not in by_hand and not _is_open(each, opened, live)]
     if closed or not addresses:
         return f"{many(len(closed), 'circuit')} of {len(addresses)} may be used"
@@ -152,8 +149,9 @@ def _live(facts: Facts, key: str) -> dict[str, LiveHost] | None:
     if facts.live is None:
         return None
     name, _, organisation = key.partition("@")
-    hosts = {c.name: c.hosts for c in facts.live.clusters}.get(f"to/{name}.{organisation}", ())
-    return {host.address: host for host in hosts}
+    host, parts = f"to/{name}.{organisation}", f"group/{name}.{organisation}/"
+    chosen = [each for each in facts.live.clusters if each.name == host or each.name.startswith(parts)]
+    return {host.address: host for each in chosen for host in each.hosts}
 
 
 def _is_open(address: str, opened: Mapping[str, object], live: dict[str, LiveHost] | None) -> bool:
@@ -163,5 +161,6 @@ def _is_open(address: str, opened: Mapping[str, object], live: dict[str, LiveHos
     return address in opened
 
 
-def _address(host: str, port: int) -> str:
+def _address(endpoint: Endpoint) -> str:
+    host, port = endpoint.host, endpoint.port
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

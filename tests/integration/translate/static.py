@@ -18,7 +18,7 @@ from envoy.extensions.transport_sockets.tls.v3 import secret_pb2, tls_pb2
 from google.protobuf import json_format
 
 from control_plane.model.xds import CLUSTER, ENDPOINTS, LISTENER, LOCAL_CLUSTER, ROUTES, SECRET, XdsResource
-from control_plane.translate.names import METRICS, TRACES
+from control_plane.translate.names import METRICS
 
 
 def bootstrap(resources: Iterable[XdsResource], *, admin: str = "", free_ports: bool = False) -> str:
@@ -30,7 +30,7 @@ def bootstrap(resources: Iterable[XdsResource], *, admin: str = "", free_ports: 
     result.node.id, result.node.cluster = "gw-1", "test"  # file SDS asks for them
     static = result.static_resources
     for name, body in bodies.get(CLUSTER, {}).items():
-        if name == TRACES:  # it has its endpoint with it
+        if name not in bodies[ENDPOINTS]:  # it has its endpoint with it (traces), or is made of others
             static.clusters.append(cluster_pb2.Cluster.FromString(body))
             continue
         static.clusters.append(_cluster(body, bodies[ENDPOINTS][name]))

@@ -13,15 +13,16 @@ from tests.integration.translate.parties import CALLER, Cast, Parties, Service, 
 
 pytestmark = pytest.mark.integration
 OURS = "stock.caller.example"
+NAMED = {"x-proxenia-resource": "stock@caller.example"}
 
 
 @asynccontextmanager
-async def at_home(*, tuning: Tuning = Tuning(), broken: int = 0) -> AsyncIterator[tuple[Parties, Service]]:
-    """``stock`` is offered from a service of ours, and ``orders``, which the partner offers too, from none."""
+async def at_home(*, broken: int = 0) -> AsyncIterator[tuple[Parties, Service]]:
+    """We offer ``stock``, and from no upstream ``orders``, which the partner offers too."""
     service = Service()
     async with serving(service) as port:
         cast = Cast(own={"stock": [*([1] * broken), port], "orders": []})
-        async with parties(tuning, cast=cast) as both:
+        async with parties(Tuning(), cast=cast) as both:
             yield both, service
 
 
@@ -31,7 +32,7 @@ async def test_a_resource_of_ours_is_named_as_those_of_partners_and_reached_at_i
             await both.get("/host", host=OURS),
             await both.get("/case", host="STOCK.Caller.Example.:8080"),
             await both.get("/caller.example/stock/path?x=1", host="localhost"),
-            await both.get("/header", host="other.example", **{"x-proxenia-resource": "stock@caller.example"}),
+            await both.get("/header", host="other.example", **NAMED),
         ]
         nothing = [
             await both.get("/", host=host)
@@ -63,10 +64,9 @@ async def test_our_applications_cannot_pretend_to_be_a_partner() -> None:
         "x-original-url": "/admin",
         "x-rewrite-url": "/admin",
     }
-    named = {"x-proxenia-resource": "stock@caller.example"}
     async with at_home() as (both, service):
         await both.get("/host", host=OURS, **forged)
-        await both.get("/header", host="orders.server.example", **forged, **named)
+        await both.get("/header", host="orders.server.example", **forged, **NAMED)
 
     for seen in service.seen:
         kept = {name for name in forged if name in seen} - {"x-request-id", "x-forwarded-proto"}
@@ -90,7 +90,8 @@ async def test_the_audit_says_that_it_was_ourselves() -> None:
     assert (fine.direction, fine.resource, fine.target_node) == ("egress", "stock@caller.example", CALLER)
     assert (fine.principal_org, fine.decision, fine.reason, fine.status) == (CALLER, "allowed", "", 200)
     assert "peer" not in fine.metadata
-    assert (none.resource, none.decision, none.reason) == ("orders@caller.example", "failed", "no_healthy_node")
+    assert (none.resource, none.target_node) == ("orders@caller.example", "")
+    assert (none.decision, none.reason) == ("failed", "no_healthy_node")
     assert (refused.decision, refused.reason, refused.status) == ("allowed", "upstream_4xx", 403)
 
 

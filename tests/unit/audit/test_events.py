@@ -73,6 +73,21 @@ def test_our_own_request_carries_the_identity_that_the_partner_saw() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cluster", "resource"),
+    [
+        ("to/orders.bremen.example", "orders@bremen.example"),
+        ("local/orders", "orders@luebeck.example"),
+        ("group/orders.luebeck.example/own", "orders@luebeck.example"),
+        ("group/orders.luebeck.example/ahead", "orders@luebeck.example"),
+        ("elsewhere", ""),
+        ("", ""),
+    ],
+)
+def test_a_cluster_says_which_resource_it_is_of(cluster: str, resource: str) -> None:
+    assert event("access", access(dir="egress", cluster=cluster, resource=None)).resource == resource
+
+
+@pytest.mark.parametrize(
     ("changes", "decision", "reason"),
     [
         ({}, "allowed", ""),

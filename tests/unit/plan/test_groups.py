@@ -1,10 +1,14 @@
 """Groups as they are planned: order, members that are missing, and what touches them."""
 
+import pytest
+
 from control_plane.model.agreement import Agreement, AgreementState
 from control_plane.model.change import Item, Kind
-from control_plane.model.federation import Condition, Import, Unit, UnitKind
+from control_plane.model.federation import Condition, Import, Mixed, Own, Unit, UnitKind
 from control_plane.model.group import Group, GroupMode
 from control_plane.model.identity import ObjectId, ResourceName, TrustDomain
+from control_plane.model.node import Endpoint
+from control_plane.model.problem import InvalidValueError
 from control_plane.model.resource import Resource
 from control_plane.model.steering import Steering
 from control_plane.plan.federate import federate
@@ -74,3 +78,66 @@ def test_what_an_operator_decided_about_a_node_is_its_targets_condition(world: W
         seen += [(target.condition, target.resets) for target in planned(world).targets]
 
     assert seen == [(Condition.DRAINING, 0), (Condition.OPEN, 0), (Condition.NORMAL, 3)]
+
+
+OURS = Resource(QUOTES, BREMEN, upstreams=(Endpoint("127.0.0.1", 9005),))
+
+
+def mixed(world: World) -> Mixed:
+    outcome = federate(world, UNIT).planned
+    assert isinstance(outcome, Mixed)
+    return outcome
+
+
+def test_who_stands_before_us_is_asked_before_our_own_service_and_who_stands_behind_after(
+    world: World, put: Apply
+) -> None:
+    put(OURS, Resource(QUOTES, LUEBECK), group(LUEBECK, BREMEN, HAMBURG))
+    between = mixed(world)
+    put(group(BREMEN, LUEBECK, HAMBURG))
+    first = mixed(world)
+    put(group(BREMEN))
+    alone = mixed(world)
+
+    assert between.ahead is not None
+    assert between.behind is not None
+    assert (between.ahead.organisations, between.behind.organisations) == ((LUEBECK,), (HAMBURG,))
+    assert between.own == first.own == alone.own == Own(OURS)
+    assert first.behind is not None
+    assert first.behind.organisations == (LUEBECK, HAMBURG)
+    assert (first.ahead, alone.ahead, alone.behind) == (None, None, None)
+
+
+def test_our_own_service_shares_no_balance_with_partners() -> None:
+    with pytest.raises(InvalidValueError, match="expected mode failover"):
+        group(BREMEN, HAMBURG, mode=GroupMode.BALANCE)
+
+
+def test_where_we_offer_nothing_partners_are_asked_and_we_are_named(world: World, put: Apply) -> None:
+    put(group(BREMEN, HAMBURG))
+    without = federate(world, UNIT).problems
+    members = planned(world).organisations
+    touched = put(Resource(QUOTES, BREMEN))
+    nobody = put(group(BREMEN))
+
+    assert [problem.code for problem in without] == ["unknown_resource"]
+    assert members == (HAMBURG,)
+    assert touched == {UNIT, Unit(UnitKind.EXPORT, "quotes")}
+    assert nobody == {UNIT}
+    assert [problem.code for problem in federate(world, UNIT).problems] == ["no_node"]
+
+
+def test_a_group_takes_the_place_of_the_resource_of_its_name_and_gives_it_back(
+    world: World, put: Apply
+) -> None:
+    nothing = federate(world, UNIT)
+    put(OURS)
+    alone = federate(world, UNIT)
+    put(group(HAMBURG))
+    grouped = planned(world).organisations
+    world.apply([Item(Kind.GROUP, UNIT.key, None)])
+
+    assert nothing == (None, ())
+    assert alone == (Own(OURS), ())
+    assert grouped == (HAMBURG,)
+    assert federate(world, UNIT) == alone

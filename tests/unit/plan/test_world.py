@@ -134,7 +134,9 @@ def test_a_grant_touches_its_resource_before_and_after(world: World, put: Put) -
     assert world.apply([gone(Kind.GRANT, moved.id)]) == {STOCK}
 
 
-def test_our_own_resource_is_an_export_and_a_name_of_ours_and_our_own_nodes_are_nothing(world: World, put: Put) -> None:
+def test_our_own_resource_is_an_export_and_a_name_and_our_own_nodes_are_nothing(
+    world: World, put: Put
+) -> None:
     new = {Unit(UnitKind.EXPORT, "new"), Unit(UnitKind.GROUP, "new@bremen.example")}
     assert put(Resource(ResourceName("new"), BREMEN)) == new
     assert put(node("gw-1", BREMEN, Endpoint("10.0.0.1", 8443))) == set()

@@ -32,4 +32,4 @@ async def test_others_get_their_turn_while_a_big_change_is_applied_and_it_is_pub
 
     assert turns > 5
     assert len(board.published) == 1
-    assert len(board.resources) == 4 * 1_000 + 5
+    assert len(board.resources) == 6 * 1_000 + 5

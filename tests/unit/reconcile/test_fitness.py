@@ -33,7 +33,7 @@ class Watch:
         )
 
     def tell(
-        self, event_type: EventType, at: float, *, reason: str = "", target_node: str = ""
+        self, event_type: EventType, at: float, *, reason: str = "", target_node: str = "", cluster: str = ""
     ) -> AuditEvent:
         event = audit_event(
             reason=reason,
@@ -42,7 +42,7 @@ class Watch:
             timestamp=datetime.fromtimestamp(at, UTC),
             direction="egress",
             resource=ORDERS,
-            metadata={"upstream_url": ADDRESS, "num_ejections": "1"},
+            metadata={"upstream_url": ADDRESS, "num_ejections": "1", "cluster_name": cluster},
         )
         self.seen.take([event])
         return event
@@ -129,3 +129,15 @@ def test_a_node_is_online_by_its_answers_and_offline_by_its_circuit() -> None:
     assert online.status is NodeStatus.ONLINE
     assert watch.seen.finding(NODE).status is NodeStatus.OFFLINE
     assert watch.seen.finding(f"lb-1@{HAMBURG}").status is NodeStatus.UNKNOWN
+
+
+def test_our_own_service_is_no_node_also_when_a_partner_s_node_has_its_address() -> None:
+    watch = Watch()
+
+    watch.tell(EventType.CIRCUIT_OPENED, 1_000, cluster="group/orders.bremen.example/own")
+    watch.tell(EventType.CROSS_ORG_REQUEST, 1_000, target_node="bremen.example")
+    before = (watch.seen.circuits(), watch.seen.sights(NODE), watch.seen.sights("bremen.example"))
+    watch.tell(EventType.CIRCUIT_OPENED, 1_001, cluster="group/orders.bremen.example/behind")
+
+    assert before == ((), {}, {})
+    assert [found[0] for found in watch.seen.circuits()] == [NODE]

@@ -29,8 +29,11 @@ from control_plane.model.explanation import (
 )
 from control_plane.model.federation import InForce
 from control_plane.model.grant import Capability, Grant
+from control_plane.model.group import Group
 from control_plane.model.identity import ObjectId, ResourceName, SpiffeId
+from control_plane.model.node import Endpoint
 from control_plane.model.problem import Problem
+from control_plane.model.resource import Resource
 from control_plane.model.steering import Steering
 from control_plane.model.tuning import Tuning
 from control_plane.model.xds import CLUSTER, ROUTES
@@ -118,7 +121,40 @@ PAUSED = tuple(Agreement(each, AgreementState.TRUSTED, paused=True) for each in 
 EXPIRED = "TLS_error:CERTIFICATE_VERIFY_FAILED:certificate_has_expired"
 SHAKEN = replace(WELL, handshakes=(HandshakeFact(HH_1, HAMBURG, EXPIRED, NOW),))
 
+GROUP = "quotes@bremen.example"
+QUOTES = ResourceName("quotes")
+PARTNERS = Group(QUOTES, BREMEN, (HAMBURG,))
+WITH_US = (
+    Group(QUOTES, BREMEN, (BREMEN, HAMBURG)),
+    Resource(QUOTES, BREMEN, upstreams=(Endpoint("127.0.0.1", 9005),)),
+)
+HELD = Steering(ObjectId("hh-1"), HAMBURG, circuit_open=True)
+BROKEN = tuple(
+    CircuitFact(GROUP, address, NOW, "consecutive_5xx") for address in ("198.51.100.1:443", "127.0.0.1:9005")
+)
+
 FAILURES = {
+    "a name of ours that nobody offers": Staged("unknown_resource", route="nothing@bremen.example"),
+    "a resource of ours without upstreams": Staged(
+        "no_upstream", (Resource(ResourceName("empty"), BREMEN),), route="empty@bremen.example"
+    ),
+    "our own, refused": Staged(
+        "configuration_refused", facts=refused(CLUSTER, "to/stock.bremen.example"), route=STOCK
+    ),
+    "our own, without a gateway": Staged("gateway_disconnected", facts=DISCONNECTED, route=STOCK),
+    "our own, not on the gateway": Staged(
+        "not_on_gateway", facts=replace(WELL, live=Live("gw-1", ())), route=STOCK
+    ),
+    "a group whose members offer nothing": Staged(
+        "no_node", (Group(QUOTES, BREMEN, (LUEBECK,)),), route=GROUP
+    ),
+    "a group's nodes, drained": Staged(
+        "node_drained", (PARTNERS, replace(HELD, circuit_open=False, draining=True)), route=GROUP
+    ),
+    "a group's circuits": Staged("circuit_open", (PARTNERS, HELD), route=GROUP),
+    "a group's circuits and our own": Staged(
+        "circuit_open", WITH_US, facts=replace(WELL, circuits=BROKEN), route=GROUP
+    ),
     "unknown resource": Staged("unknown_resource", route="nothing@luebeck.example"),
     "unknown resource of ours": Staged("unknown_resource", route="nothing@bremen.example", asked=ALICE),
     "no grant": Staged("no_grant", route="prices@bremen.example", asked=ALICE),
@@ -221,6 +257,18 @@ def test_what_works_is_walked_to_its_end() -> None:
     assert all(step.finding is not Finding.STOPPED for step in (*outward.steps, *inward.steps))
 
 
+def test_our_own_applications_need_no_agreement_and_no_grant() -> None:
+    core = Core(*WITH_US, HELD)
+
+    alone, group = core.route("idle@bremen.example"), core.route(GROUP, replace(WELL, circuits=BROKEN[:1]))
+
+    assert (alone.cause, group.cause) == (None, None)
+    stages = [step.stage for step in alone.steps]
+    assert stages == ["resource", "gateway", "route", "cluster", "endpoints"]
+    assert [step.stage for step in group.steps] == [*stages, "circuit"]
+    assert "198.51.100.1" not in str(alone)
+
+
 def test_late_lists_are_the_cause() -> None:
     world = World(BREMEN, late)
     world.apply(items([*open_federation(), Bundle(LUEBECK, ("anchor",), ("list",))]))
@@ -284,6 +332,10 @@ REQUESTS = {
     "denied_then": row(action="GET"),
     "limit_reached": row(reason="rate_limited", status=429, policy_id=""),
     "upstream_5xx": row(decision="allowed", reason="upstream_5xx", status=500),
+    "upstream_4xx": row(
+        direction="egress", target_node=BREMEN, decision="allowed", reason="upstream_4xx", policy_id=""
+    ),
+    "no_healthy_node": row(direction="egress", decision="failed", reason="no_healthy_node", policy_id=""),
     "denied_by_partner": row(
         direction="egress", resource=ORDERS, decision="allowed", reason="upstream_4xx", policy_id=""
     ),

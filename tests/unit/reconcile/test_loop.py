@@ -66,7 +66,7 @@ async def test_everything_there_is_becomes_one_publication_before_it_is_ready() 
         await running.loop.ready.wait()
 
     assert len(running.board.published) == 1
-    assert len(running.board.resources) == 22
+    assert len(running.board.resources) == 30
     assert running.loop.revision == revision
 
 
@@ -108,7 +108,7 @@ async def test_what_was_published_stays_while_the_store_is_away_and_it_catches_u
         running.objects.down = False
         await running.until(revision)
 
-    assert away == (True, 22, True)
+    assert away == (True, 30, True)
     assert not running.loop.degraded
 
 

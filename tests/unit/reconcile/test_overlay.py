@@ -25,6 +25,7 @@ async def test_what_is_laid_over_is_published_and_taken_back_to_the_last_byte() 
         assert running.board.resources == before
         assert {name.name for name in during.keys() - before.keys()} == {
             "local/check-0123",
+            "to/check-0123.bremen.example",
             "trust-check-0123.invalid",
             "trust-check-0123-other.invalid",
         }

@@ -93,14 +93,14 @@ async def test_the_last_good_one_stays_until_the_object_is_mended() -> None:
     validation = FakeValidation()
     core = Core(validation)
     await core.put(*ours(["fish"]))
-    validation.bad = {b"local/fish"}
+    validation.bad = {b"local/fish", b"to/fish"}
 
     slow = await core.put(Resource(ResourceName("fish"), BREMEN, timeout_seconds=9.0))
     held = core.refused
     again = await core.put(*ours(["fish"]))
 
     assert slow.upserts == again.upserts == ()
-    assert held == {"export fish"}
+    assert held == {"export fish", "resource fish@bremen.example"}
     assert core.refused == set()
 
 

@@ -182,6 +182,11 @@ _groups = st.builds(
     st.just(BREMEN),
     st.sampled_from([(LUEBECK,), (LUEBECK, HAMBURG), (HAMBURG, ROSTOCK, LUEBECK)]),
     st.sampled_from(GroupMode),
+) | st.builds(
+    Group,
+    _names,
+    st.just(BREMEN),
+    st.sampled_from([(BREMEN,), (BREMEN, LUEBECK), (HAMBURG, BREMEN), (LUEBECK, BREMEN, HAMBURG)]),
 )
 _steerings = st.builds(
     Steering,

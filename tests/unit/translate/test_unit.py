@@ -11,7 +11,17 @@ from envoy.extensions.transport_sockets.tls.v3 import secret_pb2, tls_pb2
 from google.protobuf.json_format import MessageToDict
 
 from control_plane.model.bundle import Bundle
-from control_plane.model.federation import Export, Import, Listeners, Partner, Planned, Policy, Target
+from control_plane.model.federation import (
+    Export,
+    Import,
+    Listeners,
+    Mixed,
+    Own,
+    Partner,
+    Planned,
+    Policy,
+    Target,
+)
 from control_plane.model.grant import Capability
 from control_plane.model.identity import ObjectId, ResourceName, SpiffeId
 from control_plane.model.node import Endpoint
@@ -20,6 +30,7 @@ from control_plane.model.tuning import Tuning
 from control_plane.model.xds import CLUSTER, ENDPOINTS
 from control_plane.translate.rate_limits import by_peer
 from control_plane.translate.rbac import allowing
+from control_plane.translate.references import of_resource
 from control_plane.translate.tls import SIGNS_NOTHING
 from control_plane.translate.unit import Translated, egress_routes, ingress_routes, ingress_trust, translate
 from tests.golden.world import BREMEN, GATEWAY, LUEBECK
@@ -41,6 +52,8 @@ def translated(planned: Planned) -> Translated:
         Export(STOCK, ((LB_1, (Policy("g", ()),)),)),
         Partner(LUEBECK, Bundle(LUEBECK, ("pem",)), (LB_1,)),
         Listeners(GATEWAY),
+        Own(STOCK),
+        Mixed(STOCK, Import(ORDERS, (TARGET,), (LUEBECK,)), Own(STOCK), None),
     ],
 )
 def test_equal_values_give_equal_bytes(planned: Planned) -> None:
@@ -188,3 +201,52 @@ def test_every_limit_has_a_bucket_and_who_has_another_is_said_by_the_routes() ->
     }
     assert limited.token_bucket == buckets["10000"]  # for a number that this listener does not know
     assert all(one["limits"] == {LB_1: "500"} for one in facts)
+
+
+def test_our_own_applications_reach_a_service_as_the_ingress_does_and_no_partner_is_named() -> None:
+    stock = replace(STOCK, upstreams=(Endpoint("127.0.0.1", 9000), Endpoint("127.0.0.1", 9001, 1, 7)))
+    inward, outward = (
+        {r.type_url: r.body for r in translated(planned).resources}
+        for planned in (Export(stock, ()), Own(stock))
+    )
+
+    ours, theirs = (cluster_pb2.Cluster.FromString(each[CLUSTER]) for each in (outward, inward))
+    assert (ours.name, theirs.name) == ("to/stock.bremen.example", "local/stock")
+    theirs.name, theirs.alt_stat_name = ours.name, ours.alt_stat_name
+    assert ours == theirs
+    asked, served = (
+        endpoint_pb2.ClusterLoadAssignment.FromString(each[ENDPOINTS]) for each in (outward, inward)
+    )
+    for locality in asked.endpoints:
+        for endpoint in locality.lb_endpoints:
+            assert endpoint.endpoint.hostname == "stock.bremen.example"
+            assert MessageToDict(endpoint.metadata)["filterMetadata"] == {
+                "proxenia": {"node": "bremen.example"}
+            }
+            endpoint.endpoint.hostname = ""
+            endpoint.ClearField("metadata")
+    assert asked.endpoints == served.endpoints
+
+
+def test_a_group_with_ourselves_needs_its_parts_and_no_host_can_name_one() -> None:
+    side = Import(ORDERS, (TARGET,), (LUEBECK,))
+    resources = translated(Mixed(STOCK, side, Own(STOCK), side)).resources
+
+    whole = resources[-1]
+    parts = [resource.name for resource in resources if resource.type_url == CLUSTER][:-1]
+    assert whole.name == "to/stock.bremen.example"
+    assert parts == [f"group/stock.bremen.example/{part}" for part in ("ahead", "own", "behind")]
+    assert [reference.name for reference in of_resource(whole)] == parts
+    assert not any(part.startswith("to/") for part in parts)
+
+
+def test_hosts_of_ours_lose_what_an_ingress_would_remove_and_partners_hosts_do_not() -> None:
+    timed = translated(Own(replace(STOCK, timeout_seconds=2))).egress_host
+    hosts = route_pb2.RouteConfiguration.FromString(
+        egress_routes(Tuning(), BREMEN, [timed]).body
+    ).virtual_hosts
+    removed = {tuple(host.domains): set(host.request_headers_to_remove) for host in hosts}
+
+    ours = removed["*.bremen.example",]
+    assert {"x-proxenia-serial", "x-original-url", "x-http-method-override"} <= ours - removed["*",]
+    assert removed["stock.bremen.example",] == ours

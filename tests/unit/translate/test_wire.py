@@ -1,6 +1,7 @@
 """Parts that are put together by hand are what protobuf itself would have made."""
 
 import pytest
+from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
 from envoy.config.route.v3 import route_pb2
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from xds.type.matcher.v3 import matcher_pb2
 
 from control_plane.model.node import Endpoint
-from control_plane.translate import endpoints, rbac, routes, secrets
+from control_plane.translate import clusters, endpoints, rbac, routes, secrets
 from control_plane.translate.wire import delimited, number, varint
 
 _Tree = matcher_pb2.Matcher.MatcherTree
@@ -40,6 +41,7 @@ def test_zero_is_one_byte() -> None:
         (endpoint_components_pb2.LocalityLbEndpoints.DESCRIPTOR, "lb_endpoints", endpoints.LB_ENDPOINTS),
         (endpoint_components_pb2.LocalityLbEndpoints.DESCRIPTOR, "priority", endpoints.PRIORITY),
         (endpoint_components_pb2.LbEndpoint.DESCRIPTOR, "metadata", endpoints.METADATA),
+        (cluster_pb2.Cluster.DESCRIPTOR, "load_assignment", clusters.LOAD_ASSIGNMENT),
         (_Tree.MatchMap.DESCRIPTOR, "map", rbac.MAP_ENTRIES),
         (_Tree.DESCRIPTOR, "input", rbac.TREE_INPUT),
         (_Tree.DESCRIPTOR, "exact_match_map", rbac.TREE_EXACT_MAP),
