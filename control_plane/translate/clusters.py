@@ -21,7 +21,7 @@ from control_plane.model.resource import Resource, ResourceKind
 from control_plane.model.tuning import Tuning
 from control_plane.model.xds import CLUSTER, XdsResource
 from control_plane.translate import checks
-from control_plane.translate.names import import_cluster, local_cluster, statistics
+from control_plane.translate.names import import_cluster, local_cluster, own_statistics, statistics
 from control_plane.translate.parts import ads, metadata, packed, seconds, serialised
 from control_plane.translate.tls import denying_socket, partner_socket
 from control_plane.translate.wire import delimited
@@ -38,14 +38,16 @@ MATCH_KEY = "organisation"
 """The endpoint metadata (namespace ``envoy.transport_socket_match``) that chooses the TLS context."""
 
 
-def imported(planned: Import, tuning: Tuning, name: str) -> bytes:
+def imported(planned: Import, tuning: Tuning, name: str, shown: str) -> bytes:
     """The cluster of a partner's resource: what is its own, then what all of that partner share.
 
     Envoy ends the connections of a cluster that changed once their requests are done; new trust alone it
     looks at in new connections only. So what was revoked by a list counts in the cluster's metadata.
     """
     facts = {"epoch": str(planned.epoch)} if planned.epoch else {}
-    return _particular(name, planned.resource, **facts) + _import_template(planned.organisations, tuning)
+    return _particular(name, planned.resource, shown, **facts) + _import_template(
+        planned.organisations, tuning
+    )
 
 
 def nothing(name: str) -> XdsResource:
@@ -57,13 +59,13 @@ def nothing(name: str) -> XdsResource:
 def exported(resource: Resource, tuning: Tuning) -> bytes:
     """The cluster of a service behind our ingress."""
     name = local_cluster(resource)
-    return _particular(name, resource) + _export_template(resource.kind, tuning)
+    return _particular(name, resource, statistics(name)) + _export_template(resource.kind, tuning)
 
 
 def own(resource: Resource, tuning: Tuning) -> bytes:
     """The cluster by which our own applications reach a service of ours, as the ingress does."""
     name = import_cluster(resource)
-    return _particular(name, resource) + _export_template(resource.kind, tuning)
+    return _particular(name, resource, own_statistics(resource)) + _export_template(resource.kind, tuning)
 
 
 def own_part(resource: Resource, tuning: Tuning, name: str, assignment: bytes) -> bytes:
@@ -73,7 +75,11 @@ def own_part(resource: Resource, tuning: Tuning, name: str, assignment: bytes) -
     for endpoints would leave requests without an answer whenever a resource becomes a group.
     """
     template = _own_part_template(resource.kind, tuning)
-    return _particular(name, resource) + template + delimited(LOAD_ASSIGNMENT, assignment)
+    return (
+        _particular(name, resource, own_statistics(resource))
+        + template
+        + delimited(LOAD_ASSIGNMENT, assignment)
+    )
 
 
 def in_order(resource: Resource, parts: Iterable[str], tuning: Tuning) -> bytes:
@@ -89,15 +95,13 @@ def in_order(resource: Resource, parts: Iterable[str], tuning: Tuning) -> bytes:
         circuit_breakers=circuit_breaker_pb2.CircuitBreakers(thresholds=[_limits(tuning)]),
     )
     _never_panic(cluster)
-    return _particular(name, resource) + serialised(cluster)
+    return _particular(name, resource, statistics(name)) + serialised(cluster)
 
 
-def _particular(name: str, resource: Resource, **facts: str) -> bytes:
-    return serialised(
-        cluster_pb2.Cluster(
-            name=name, alt_stat_name=statistics(name), metadata=metadata(resource=resource.key, **facts)
-        )
-    )
+def _particular(name: str, resource: Resource, shown: str, **facts: str) -> bytes:
+    """What is one cluster's alone; ``shown`` is its name in metrics."""
+    facts = {"resource": resource.key, **facts}
+    return serialised(cluster_pb2.Cluster(name=name, alt_stat_name=shown, metadata=metadata(**facts)))
 
 
 @lru_cache(maxsize=4096)

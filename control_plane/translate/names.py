@@ -52,6 +52,11 @@ def statistics(cluster: str) -> str:
     return cluster.replace(".", "_")
 
 
+def own_statistics(resource: Resource) -> str:
+    """In metrics our own applications' requests to our own service are neither to partners nor of them."""
+    return f"own/{resource.name}"
+
+
 def partner_trust(organisation: TrustDomain) -> str:
     """The secret with one partner's anchors and identities, for connections to its nodes."""
     return f"trust-{organisation}"

@@ -18,6 +18,7 @@ from control_plane.translate.names import (
     import_cluster,
     local_cluster,
     partner_trust,
+    statistics,
 )
 
 
@@ -78,22 +79,26 @@ def translate(planned: Planned, tuning: Tuning, own: TrustDomain) -> Translated:
             return Translated(tuple(own_ones), member=True)
 
 
-def _imported(planned: Import, tuning: Tuning, name: str) -> tuple[XdsResource, ...]:
+def _imported(planned: Import, tuning: Tuning, name: str, shown: str = "") -> tuple[XdsResource, ...]:
+    shown = shown or statistics(name)
     return (
-        XdsResource.of(CLUSTER, name, clusters.imported(planned, tuning, name)),
+        XdsResource.of(CLUSTER, name, clusters.imported(planned, tuning, name, shown)),
         XdsResource.of(ENDPOINTS, name, endpoints.of_targets(name, planned.targets, tuning)),
     )
 
 
 def _mixed(planned: Mixed, tuning: Tuning) -> tuple[XdsResource, ...]:
-    """A cluster for each part, and the one that applications name, which asks them in their order."""
+    """A cluster for each part, and the one that applications name, which asks them in their order.
+
+    Envoy counts answers at the latter, and requests at the parts; those to partners are to partners.
+    """
     shown, service = planned.resource, planned.own.resource
     ahead, own, behind = (group_part(shown, part) for part in ("ahead", OWN_PART, "behind"))
-    at_home = endpoints.of_own(own, service)
+    at_home, named = endpoints.of_own(own, service), statistics(import_cluster(shown))
     parts = [
-        _imported(planned.ahead, tuning, ahead) if planned.ahead else (),
+        _imported(planned.ahead, tuning, ahead, f"{named}/ahead") if planned.ahead else (),
         (XdsResource.of(CLUSTER, own, clusters.own_part(service, tuning, own, at_home)),),
-        _imported(planned.behind, tuning, behind) if planned.behind else (),
+        _imported(planned.behind, tuning, behind, f"{named}/behind") if planned.behind else (),
     ]
     made = [resource for part in parts for resource in part]
     order = [resource.name for resource in made if resource.type_url == CLUSTER]
