@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
+from control_plane.model.gateway import Gateway
 from control_plane.model.grant import Grant
 from control_plane.model.group import Group
 from control_plane.model.identity import ResourceName, SpiffeId, TrustDomain
@@ -72,6 +73,36 @@ class GroupBook:
     def of(self, resource_key: str) -> AbstractSet[str]:
         """The groups that this resource is a part of."""
         return self._of.of(resource_key)
+
+
+class Homes:
+    """Our own resources by the ports of their upstreams, and our gateways by those of their egress."""
+
+    __slots__ = ("_at", "_doors")
+
+    def __init__(self) -> None:
+        self._at: Index[int, str] = Index()
+        self._doors: Index[int, str] = Index()
+
+    def replace(self, old: Resource | None, new: Resource | None) -> None:
+        """Take ``old`` out and ``new`` in."""
+        for resource, change in ((old, self._at.discard), (new, self._at.add)):
+            if resource is not None:
+                for upstream in resource.upstreams:
+                    change(upstream.port, resource.key)
+
+    def move(self, old: Gateway | None, new: Gateway | None) -> set[str]:
+        """Take ``old`` out and ``new`` in; the resources of which an upstream may be the egress of one."""
+        near: set[str] = set()
+        for gateway, change in ((old, self._doors.discard), (new, self._doors.add)):
+            if gateway is not None:
+                change(gateway.egress.port, gateway.id)
+                near |= self._at.of(gateway.egress.port)
+        return near
+
+    def doors(self, port: int) -> AbstractSet[str]:
+        """The gateways whose egress has this port."""
+        return self._doors.of(port)
 
 
 class GrantBook:

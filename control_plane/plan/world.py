@@ -26,7 +26,7 @@ from control_plane.plan.facts import carried, denied, put, served
 from control_plane.plan.index import Index
 from control_plane.plan.limits import Limits
 from control_plane.plan.lists import Judge, Lists, as_it_is
-from control_plane.plan.references import Catalogue, GrantBook, GroupBook
+from control_plane.plan.references import Catalogue, GrantBook, GroupBook, Homes
 from control_plane.plan.sighted import Sighted
 
 Address = tuple[str, int]
@@ -60,6 +60,7 @@ class World:
         self.catalogue = Catalogue()
         self.grant_book = GrantBook()
         self.timetable = Timetable()
+        self.homes = Homes()
 
     def counts(self) -> dict[Kind, int]:
         """How many objects of each kind there are."""
@@ -146,8 +147,9 @@ class World:
                 if node := self.nodes.get(key):
                     dirty.update(Unit(UnitKind.IMPORT, name) for name in self.catalogue.served_by(node))
             case Item(Kind.GATEWAY, key, Gateway() | None as gateway):
+                near = self.homes.move(self.gateways.get(key), gateway)
                 put(self.gateways, key, gateway)
-                dirty.add(Unit(UnitKind.GATEWAY, key))
+                dirty.update((Unit(UnitKind.GATEWAY, key), *(Unit(UnitKind.GROUP, name) for name in near)))
             case _:
                 raise TypeError(f"expected a value of kind {item.kind}, got {type(item.value).__name__}")
 
@@ -236,6 +238,7 @@ class World:
             return
         put(self.resources, key, new)
         if resource.organisation == self.own:
+            self.homes.replace(old, new)
             dirty.update((Unit(UnitKind.EXPORT, resource.name), Unit(UnitKind.GROUP, key)))
             return
         was_known = self.known(resource.organisation)

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 
 from control_plane.kit.counted import many
 from control_plane.model.explanation import Explanation, Facts, Stage
-from control_plane.model.federation import Condition, Import, Mixed, Target
+from control_plane.model.federation import Condition, Import, Mixed, Own, Target
 from control_plane.model.node import Endpoint
 from control_plane.model.problem import Problem
 from control_plane.model.resource import Resource
 from control_plane.plan.explain import outbound, stages
 from control_plane.plan.explain.trail import Check, Found, walk
-from control_plane.plan.groups import plan_group
+from control_plane.plan.ours import plan_ours
 from control_plane.plan.world import World
 
 
@@ -24,13 +24,15 @@ def _resource(world: World, facts: Facts, key: str) -> Iterator[Check]:
     yield Stage.RESOURCE, lambda: _known(resource, key)
     if resource is None:
         return
+    planned, problems = plan_ours(world, key)
+    upstreams = planned.resource.upstreams if isinstance(planned, Own) else ()
     yield from _gateway(facts, resource.host)
-    yield Stage.ENDPOINTS, lambda: _upstreams(resource)
+    yield Stage.ENDPOINTS, lambda: _upstreams(key, upstreams, problems)
 
 
 def _group(world: World, facts: Facts, key: str) -> Iterator[Check]:
     group = world.groups[key]
-    planned, problems = plan_group(world, key)
+    planned, problems = plan_ours(world, key)
     if planned is None:
         yield Stage.RESOURCE, lambda: problems[-1]
         return
@@ -41,10 +43,12 @@ def _group(world: World, facts: Facts, key: str) -> Iterator[Check]:
     yield Stage.CIRCUIT, lambda: outbound.circuits(facts, key, targets, services)
 
 
-def _asked(planned: Import | Mixed) -> tuple[list[Target], tuple[Endpoint, ...]]:
+def _asked(planned: Import | Mixed | Own) -> tuple[list[Target], tuple[Endpoint, ...]]:
     """The addresses of partners' nodes, and of our own service."""
     if isinstance(planned, Import):
         return list(planned.targets), ()
+    if isinstance(planned, Own):
+        return [], planned.resource.upstreams
     sides = [side for side in (planned.ahead, planned.behind) if side is not None]
     return [target for side in sides for target in side.targets], planned.own.resource.upstreams
 
@@ -76,12 +80,14 @@ def _known(resource: Resource | None, key: str) -> Found:
     return f"{key} is ours: our applications reach it directly, and need no grant"
 
 
-def _upstreams(resource: Resource) -> Found:
-    if not resource.upstreams:
-        return Problem(
-            f"resource {resource.key}",
-            "no_upstream",
-            "it has no upstreams: callers get 503",
-            "say where the service listens",
-        )
-    return many(len(resource.upstreams), "upstream")
+def _upstreams(key: str, upstreams: Sequence[Endpoint], problems: Sequence[Problem]) -> Found:
+    if upstreams:
+        return many(len(upstreams), "upstream")
+    if problems:
+        return problems[-1]
+    return Problem(
+        f"resource {key}",
+        "no_upstream",
+        "it has no upstreams: callers get 503",
+        "say where the service listens",
+    )

@@ -41,7 +41,7 @@ from control_plane.plan.world import World
 from control_plane.reconcile.federator import Federator
 from control_plane.reconcile.judge import Judge
 from tests.fakes.values import audit_event
-from tests.golden.world import BREMEN, HAMBURG, LUEBECK, items, open_federation
+from tests.golden.world import BREMEN, GATEWAY, HAMBURG, LUEBECK, items, open_federation
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 WELL = Facts(now=NOW, gateways=(GatewayFact("gw-1", connected=True, at=NOW),))
@@ -137,6 +137,11 @@ FAILURES = {
     "a name of ours that nobody offers": Staged("unknown_resource", route="nothing@bremen.example"),
     "a resource of ours without upstreams": Staged(
         "no_upstream", (Resource(ResourceName("empty"), BREMEN),), route="empty@bremen.example"
+    ),
+    "a resource of ours that leads back to the egress": Staged(
+        "upstream_is_egress",
+        (Resource(ResourceName("ring"), BREMEN, upstreams=(GATEWAY.egress,)),),
+        route="ring@bremen.example",
     ),
     "our own, refused": Staged(
         "configuration_refused", facts=refused(CLUSTER, "to/stock.bremen.example"), route=STOCK
