@@ -88,7 +88,12 @@ def _verdict(document: dict[str, Any]) -> str:
 @click.option("--node", default="", help="A node: id@organisation.")
 @click.option("--request", "request_id", default="", help="A request that happened: its correlation id.")
 @click.option("--code", default="", help="A code of a denial or a failure.")
-@click.option("--as", "principal", default="", help="Who calls a resource of ours: a SPIFFE id.")
+@click.option(
+    "--as",
+    "principal",
+    default="",
+    help="Who calls a resource of ours: a partner's SPIFFE id. Without: our applications.",
+)
 @click.option("--live", "ask", is_flag=True, help="Ask the gateway that runs in this state directory, too.")
 @asking_options
 @output_option

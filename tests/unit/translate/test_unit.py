@@ -25,7 +25,7 @@ from control_plane.model.federation import (
 from control_plane.model.grant import Capability
 from control_plane.model.identity import ObjectId, ResourceName, SpiffeId
 from control_plane.model.node import Endpoint
-from control_plane.model.resource import Resource
+from control_plane.model.resource import Resource, ResourceKind
 from control_plane.model.tuning import Tuning
 from control_plane.model.xds import CLUSTER, ENDPOINTS
 from control_plane.translate.rate_limits import by_peer
@@ -203,8 +203,13 @@ def test_every_limit_has_a_bucket_and_who_has_another_is_said_by_the_routes() ->
     assert all(one["limits"] == {LB_1: "500"} for one in facts)
 
 
-def test_our_own_applications_reach_a_service_as_the_ingress_does_and_no_partner_is_named() -> None:
-    stock = replace(STOCK, upstreams=(Endpoint("127.0.0.1", 9000), Endpoint("127.0.0.1", 9001, 1, 7)))
+@pytest.mark.parametrize("kind", ResourceKind)
+def test_our_own_applications_reach_a_service_as_the_ingress_does_and_no_partner_is_named(
+    kind: ResourceKind,
+) -> None:
+    stock = replace(
+        STOCK, kind=kind, upstreams=(Endpoint("127.0.0.1", 9000), Endpoint("127.0.0.1", 9001, 1, 7))
+    )
     inward, outward = (
         {r.type_url: r.body for r in translated(planned).resources}
         for planned in (Export(stock, ()), Own(stock))
