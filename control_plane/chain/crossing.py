@@ -39,9 +39,12 @@ _CLEAR = "="
 
 
 def partner_of(event: AuditEvent) -> str:
-    """The other organisation of a request; for other events the one that is named as who acted."""
+    """The other organisation of a request; for other events the one that is named as who acted.
+
+    A group has a name of ours, and the node that was asked says whose it was.
+    """
     if event.direction == "egress":
-        return event.resource.partition("@")[2]
+        return event.target_node.partition("@")[2] or event.resource.partition("@")[2]
     return event.principal_org
 
 
@@ -67,7 +70,7 @@ def crossing_of(event: AuditEvent, own: TrustDomain) -> Crossing:
         "outcome": str(event.status) if _answered(event) else UNANSWERED,
         "path": event.metadata.get("path", ""),
         "principal": event.principal,
-        "resource": event.resource or _resource_of_host(event, own),
+        "resource": _resource(event, own),
     }
     return Crossing(event.correlation_id, event.timestamp, values)
 
@@ -76,6 +79,15 @@ def _answered(event: AuditEvent) -> bool:
     if event.direction == "ingress":
         return bool(event.status) and event.reason != "caller_left"
     return bool(event.status) and event.metadata.get("detail") == VIA_UPSTREAM
+
+
+def _resource(event: AuditEvent, own: TrustDomain) -> str:
+    """As the partner calls it: a member of a group offers it by the group's name, which is its own there."""
+    if not event.resource:
+        return _resource_of_host(event, own)
+    if event.direction != "egress":
+        return event.resource
+    return f"{event.resource.partition('@')[0]}@{partner_of(event)}"
 
 
 def _resource_of_host(event: AuditEvent, own: TrustDomain) -> str:

@@ -25,7 +25,11 @@ def _words(words: Sequence[str]) -> str:
     return ", ".join(f"'{word}'" for word in words)
 
 
-PARTNER = "(CASE direction WHEN 'egress' THEN split_part(resource, '@', 2) ELSE principal_org END)"
+PARTNER = (
+    "(CASE WHEN direction <> 'egress' THEN principal_org"
+    " WHEN strpos(target_node, '@') > 0 THEN split_part(target_node, '@', 2)"
+    " ELSE split_part(resource, '@', 2) END)"
+)
 _REQUEST = f"event_type IN ({_words(REQUESTS)}) AND correlation_id <> '' AND direction <> ''"
 _CROSSED = f"""
 {_REQUEST} AND (
@@ -45,6 +49,7 @@ _VALUES = {
     "path": "coalesce(metadata->>'path', '')",
     "principal": "principal",
     "resource": f"""CASE
+        WHEN resource <> '' AND direction = 'egress' THEN split_part(resource, '@', 1) || '@' || {PARTNER}
         WHEN resource <> '' THEN resource
         WHEN length({_HOST}) > length($6::text) + 1
             AND right({_HOST}, length($6::text) + 1) = '.' || $6::text

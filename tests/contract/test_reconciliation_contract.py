@@ -39,12 +39,16 @@ def variety() -> list[AuditEvent]:
         {},
     ]
     ways = [
-        ("ingress", LUEBECK, "orders@home.example"),
-        ("ingress", LUEBECK, ""),
-        ("ingress", VISBY, "orders@home.example"),
-        ("egress", OWN, "furs@luebeck.example"),
-        ("egress", OWN, "furs@visby.example"),
-        ("", OWN, "furs@luebeck.example"),
+        ("ingress", LUEBECK, "orders@home.example", "gw-1"),
+        ("ingress", LUEBECK, "", "gw-1"),
+        ("ingress", VISBY, "orders@home.example", "gw-1"),
+        ("egress", OWN, "furs@luebeck.example", "lb-1@luebeck.example"),
+        ("egress", OWN, "furs@luebeck.example", ""),
+        ("egress", OWN, "furs@visby.example", "vi-1@visby.example"),
+        ("egress", OWN, "group@home.example", "lb-1@luebeck.example"),
+        ("egress", OWN, "group@home.example", "vi-1@visby.example"),
+        ("egress", OWN, "group@home.example", "home.example"),
+        ("", OWN, "furs@luebeck.example", ""),
     ]
     return [
         audit_event(
@@ -52,14 +56,14 @@ def variety() -> list[AuditEvent]:
             direction=direction,
             principal_org=str(organisation),
             resource=resource,
+            target_node=target,
             reason=reason,
             status=status,
             metadata={**place, "detail": detail},
             event_type=EventType.CROSS_ORG_REQUEST_DENIED if status == 403 else EventType.CROSS_ORG_REQUEST,
         )
-        for number, ((detail, reason, status), place, (direction, organisation, resource)) in enumerate(
-            product(ends, places, ways), start=1
-        )
+        for number, ((detail, reason, status), place, way) in enumerate(product(ends, places, ways), start=1)
+        for direction, organisation, resource, target in [way]
     ]
 
 
@@ -79,9 +83,10 @@ async def test_the_crossings_of_a_pair_become_the_items_that_the_pure_rules_make
         for event in events
         if crossed(event)
         and event.timestamp >= DAY.since
-        and "luebeck" in (event.resource if event.direction == "egress" else event.principal_org)
+        and "luebeck"
+        in (f"{event.resource} {event.target_node}" if event.direction == "egress" else event.principal_org)
     ]
-    assert 50 < len(found) == len(ours)
+    assert 100 < len(found) == len(ours)
     assert found == gathered(raw_item(crossing_of(event, OWN), KEY, FIELDS) for event in ours)
 
 

@@ -66,11 +66,11 @@ class Partners:
     riga: Organisation
     amber: Amber
 
-    async def call(self, path: str, *, method: str = "GET") -> int:
+    async def call(self, path: str, *, method: str = "GET", host: str = "amber.visby.example") -> int:
         url = f"http://127.0.0.1:{self.riga.sites[0].egress}{path}"
         async with (
             aiohttp.ClientSession() as session,
-            session.request(method, url, headers={"host": "amber.visby.example"}) as answer,
+            session.request(method, url, headers={"host": host}) as answer,
         ):
             await answer.read()
             return answer.status
@@ -177,6 +177,37 @@ async def test_what_crossed_is_the_same_on_both_sides(partners: Partners) -> Non
         assert isinstance(matched, int)
         assert matched >= 32
     assert statuses == [200] * 30 + [503]
+
+
+async def test_requests_to_a_group_are_in_both_audits_of_the_member_that_was_asked(
+    partners: Partners,
+) -> None:
+    await asyncio.to_thread(proxenia, partners.riga, "group", "add", "amber@riga.example", "visby.example")
+
+    async def passes() -> bool:
+        return await partners.call("/group", host="amber.riga.example") == 200
+
+    async def theirs() -> list[str]:
+        page = await partners.visby.get("/audit/events", organisation="riga.example", limit="1000")
+        return [row["metadata"]["path"] for row in page["items"] if "path" in row["metadata"]]
+
+    async def ours() -> list[str]:
+        page = await partners.riga.get("/audit/events", organisation="visby.example", limit="1000")
+        rows = [row for row in page["items"] if row["resource"] == "amber@riga.example"]
+        return [row["metadata"]["path"] for row in rows]
+
+    async def complete() -> bool:
+        return (await theirs()).count("/member") == (await ours()).count("/member") == 5
+
+    await eventually("the group to be served", passes, within=20)
+    statuses = [await partners.call("/member", host="amber.riga.example") for _ in range(5)]
+    await eventually("every request in both audits", complete, within=30)
+    for own in (partners.riga, partners.visby):
+        report = await partners.compared(own)
+        assert (report["agrees"], named(report)) == (True, {})
+    await asyncio.to_thread(proxenia, partners.riga, "group", "remove", "amber@riga.example")
+
+    assert statuses == [200] * 5
 
 
 async def test_of_a_query_string_each_side_has_a_hash_of_its_own_and_no_database_the_text(

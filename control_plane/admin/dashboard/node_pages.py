@@ -101,16 +101,17 @@ async def _of_circuits(call: Call, shown: NodeView, key: str) -> list[AuditEvent
     """A day of what gateways said of circuits to this node, and of checks."""
     addresses = {f"{each.host}:{each.port}" for each in shown.endpoints}
     asked = AuditFilter(since=call.deps.now() - DAY, limit=MAX_PAGE)
+    callers = {shown.organisation, call.deps.own}  # its resources, and groups with it as a member
     found = []
     for kind in (EventType.CIRCUIT_OPENED, EventType.CIRCUIT_CLOSED):
         page = await ask(call, list_events, replace(asked, event_type=kind))
-        found += [event for event in page.items if _is_of(event, shown, addresses)]
+        found += [event for event in page.items if _is_of(event, callers, addresses)]
     page = await ask(call, list_events, replace(asked, event_type=EventType.NODE_CHECKED, node=key))
     return found + [event for event in page.items if event.target_node == key]
 
 
-def _is_of(event: AuditEvent, shown: NodeView, addresses: set[str]) -> bool:
-    theirs = event.resource.rpartition("@")[2] == shown.organisation
+def _is_of(event: AuditEvent, organisations: set[str], addresses: set[str]) -> bool:
+    theirs = event.resource.rpartition("@")[2] in organisations
     return theirs and event.metadata.get("upstream_url", "") in addresses
 
 

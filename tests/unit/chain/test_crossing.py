@@ -39,6 +39,15 @@ def test_both_gateways_rows_of_a_request_are_the_same_item() -> None:
     assert (partner_of(EGRESS), partner_of(INGRESS)) == (LUEBECK, OWN)
 
 
+def test_a_request_to_a_group_is_one_to_the_member_that_was_asked() -> None:
+    asked = replace(EGRESS, resource="furs@home.example", target_node="lb-1@luebeck.example")
+    at_home = replace(EGRESS, resource="furs@home.example", target_node="home.example")
+
+    assert item(crossing_of(asked, OWN), KEY) == item(crossing_of(INGRESS, LUEBECK), KEY)
+    assert partner_of(asked) == LUEBECK
+    assert partner_of(at_home) == OWN
+
+
 @pytest.mark.parametrize("name", FIELDS)
 def test_every_field_counts(name: str) -> None:
     ours = crossing_of(EGRESS, OWN)
