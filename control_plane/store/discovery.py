@@ -15,7 +15,7 @@ from control_plane.store.pool import Pool
 _SEEN = """
 INSERT INTO discovery_sources AS s
     (name, kind, seen_at, looked_at, lost_since, reason, nodes, left_out, refused_by_code, refused)
-VALUES ($1, $2, clock_timestamp(), clock_timestamp(), NULL, '', $3, $4, $5, $6)
+VALUES ($1, $2, statement_timestamp(), statement_timestamp(), NULL, '', $3, $4, $5, $6)
 ON CONFLICT (name) DO UPDATE SET
     kind = excluded.kind,
     seen_at = excluded.seen_at,
@@ -31,7 +31,7 @@ RETURNING s.seen_at
 
 _LOST = """
 INSERT INTO discovery_sources AS s (name, kind, looked_at, lost_since, reason)
-VALUES ($1, $2, clock_timestamp(), clock_timestamp(), $3)
+VALUES ($1, $2, statement_timestamp(), statement_timestamp(), $3)
 ON CONFLICT (name) DO UPDATE SET
     kind = excluded.kind,
     looked_at = excluded.looked_at,
