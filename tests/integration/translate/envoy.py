@@ -28,6 +28,15 @@ class Envoy:
         whole = path.read_text().rpartition("\n")[0]
         return [json.loads(line) for line in whole.splitlines()]
 
+    async def written(self, log: str, count: int) -> list[dict[str, object]]:
+        """Its lines, once there are so many."""
+        for _ in range(100):
+            lines = self.lines(log)
+            if len(lines) >= count:
+                return lines
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"expected {count} lines in {log}, got {lines}")
+
     async def line(self, log: str, **wanted: object) -> dict[str, object]:
         """The first line with these values, once it is there."""
         for _ in range(100):

@@ -1,6 +1,5 @@
 """What ``authorize`` answers is what a real Envoy does: random policies, random requests, no difference."""
 
-import asyncio
 import json
 import ssl
 import tempfile
@@ -178,16 +177,6 @@ async def sent(envoy: Envoy, session: aiohttp.ClientSession, tls: ssl.SSLContext
         return got.status
 
 
-async def written(envoy: Envoy, count: int) -> list[dict[str, object]]:
-    """Its access log, once it is whole."""
-    for _ in range(100):
-        lines = envoy.lines("access")
-        if len(lines) >= count:
-            return lines
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"expected {count} lines, got {len(lines)}")
-
-
 def expected(ruling: Ruling) -> tuple[int, str]:
     """Status, and the policy that the log names."""
     if ruling.refused:
@@ -220,7 +209,7 @@ async def test_the_answer_and_the_real_ingress_never_differ(batch: tuple[list[Gr
         clients = [context(directory, leaf) for leaf in leaves]
         session = await stack.enter_async_context(aiohttp.ClientSession(skip_auto_headers=["Accept"]))
         statuses = [await sent(envoy, session, clients[case.who], case) for case in cases]
-        lines = await written(envoy, len(cases))
+        lines = await envoy.written("access", len(cases))
 
     assert len(lines) == len(cases)
     for case, status, line in zip(cases, statuses, lines, strict=True):

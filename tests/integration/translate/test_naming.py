@@ -90,6 +90,7 @@ async def test_a_balanced_group_asks_all_of_its_members() -> None:
 async def test_nothing_new_is_sent_to_a_node_that_is_drained_or_held_open(steering: Steering) -> None:
     async with parties(Tuning(), servers=2, cast=Cast(more=[steering])) as both:
         answers = [await both.get("/x") for _ in range(20)]
+        await both.servers[1].written("access", 20)
         spared = both.servers[0].lines("access")
 
     assert set(answers) == {(200, "/x")}

@@ -40,7 +40,7 @@ async def test_a_resource_of_ours_is_named_as_those_of_partners_and_reached_at_i
         ]
         without = await both.get("/", host="orders.caller.example")
         partner_s = await both.get("/theirs")
-        asked = len(both.servers[0].lines("access"))
+        asked = len(await both.servers[0].written("access", 1))
 
     assert answers == [(200, "/host"), (200, "/case"), (200, "/path?x=1"), (200, "/header")]
     assert {seen["host"] for seen in service.seen} == {OURS}

@@ -72,7 +72,8 @@ async def test_what_is_tidied_is_judged_and_forwarded_as_one_spelling(
 
     answered = {path: await got(shared, friend, path) for path in tidied}
 
-    paths = [str(line["path"]) for line in shared.servers[0].lines("access")]
+    lines = await shared.servers[0].written("access", len(tidied))
+    paths = [str(line["path"]) for line in lines]
     assert answered == dict.fromkeys(tidied, 200)
     assert paths == ["/items/1"] * 5
 
