@@ -44,6 +44,7 @@ class News:
         self._rows: deque[tuple[str, str]] = deque(maxlen=KEPT)  # id and HTML, the newest last
         self._state = ""
         self._survey = ""
+        self._told = (0, "")  # revision and survey
         self._surveyed = float("-inf")
         self._counted = ""  # the newest row that curves and counts were told of
         self._uncounted = 0.0  # since when there are newer ones
@@ -172,11 +173,12 @@ class News:
             self._surveyed = now
             with suppress(UnavailableError):
                 self._survey = await self._look_around()
-        if self._counted == self._newest:
-            self._uncounted = now
+        told = (self._deps.overview.revision, self._survey)
+        if told != self._told or self._counted == self._newest:  # with other news, curves are new too
+            self._told, self._counted, self._uncounted = told, self._newest, now
         elif now - self._uncounted > FIGURES:
             self._counted = self._newest
-        state = f"{self._deps.overview.revision}-{self._survey}-{self._counted[:8]}"
+        state = f"{told[0]}-{told[1]}-{self._counted[:8]}"
         if state != self._state:
             self._state = state
             self._wake()

@@ -133,6 +133,18 @@ async def test_rows_alone_are_news_too_after_a_while(
         await stream.next("news")
 
 
+async def test_with_other_news_curves_are_told_of_too_and_not_once_more_a_moment_later(
+    world: World, session: aiohttp.ClientSession
+) -> None:
+    async with opened(session) as stream:
+        await world.audit.append([audit_event(1)])
+        await stream.next("rows")
+        world.overview.revision += 1
+        told = await stream.next("news")
+
+    assert told.endswith(f"-{audit_event(1).event_id[:8]}")
+
+
 async def test_an_absent_database_is_waited_for(world: World, session: aiohttp.ClientSession) -> None:
     async with opened(session) as stream:
         world.audit.down = True
