@@ -71,7 +71,8 @@ class Explained:
 class RouteView:
     """A resource as traffic takes it: ``code`` and ``detail`` say what stops it, empty when nothing does.
 
-    ``direction`` is ``egress`` as our own applications call it, ``ingress`` as partners call what is ours.
+    ``direction`` is ``egress`` as our own applications call it, ``ingress`` as partners call what is ours. A
+    resource of ours is two items, one each way, and one of the page's ``limit``.
     """
 
     id: str
