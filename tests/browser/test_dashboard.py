@@ -1,7 +1,10 @@
 """The dashboard in a real Chromium, over two real organisations: what people see, live, and may do."""
 
+import asyncio
+import re
+
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from control_plane.admin.tokens import TOKEN_FILE, revoke_token
 from tests.browser.system import System, link
@@ -51,6 +54,29 @@ async def test_what_happens_appears_without_a_reload(partners: System) -> None:
     await expect(page.locator("#events tr").first).to_contain_text("visby.example")
     assert await page.evaluate("window.kept") is True
     await page.close()
+
+
+async def test_what_happens_between_a_page_and_its_stream_of_events_appears_too(partners: System) -> None:
+    side, begun = partners.novgorod, asyncio.Event()
+    async with side.opened() as context:
+        page = await context.new_page()
+        await page.route(re.compile("/ui/events"), lambda route: _after(begun, route))
+        await page.goto(await link(side.organisation))
+        terms = {"organisation": "reval.example", "state": "pending"}
+
+        await side.organisation.post("/federation/agreements", terms)
+        other = await side.at()  # it has heard of that, and nobody will hear of it again
+        await expect(other.locator(".map text", has_text="reval.example")).to_be_visible()
+        await other.close()
+        begun.set()
+
+        await expect(page.locator(".map text", has_text="reval.example")).to_be_visible(timeout=4_000)
+        await expect(page.locator("#events tr", has_text="reval.example").first).to_be_visible()
+
+
+async def _after(begun: asyncio.Event, route: Route) -> None:
+    await begun.wait()
+    await route.continue_()
 
 
 async def test_a_partner_is_revoked_after_a_preview_and_the_measured_time_is_shown(partners: System) -> None:

@@ -46,6 +46,7 @@ class Dashboard:
         self._pages = (*PAGES, api_page.page(routes))
         self._doing = Doing(routes, self._call, self._common)
         self._working = Working(deps.works, self._call)
+        self._news = News(deps)
 
     def add_to(self, app: web.Application) -> None:
         """Serve everything below ``ROOT``."""
@@ -53,10 +54,9 @@ class Dashboard:
             app.router.add_get(place, _to_overview)
         for page in self._pages:
             app.router.add_get(ROOT + page.path, self._signed_in(self._shower(page)))
-        news = News(self._deps)
-        app.on_shutdown.append(news.close)
+        app.on_shutdown.append(self._news.close)
         follow = self._signed_in(
-            lambda request, _: news.follow(request, lambda: bool(self._session(request)))
+            lambda request, _: self._news.follow(request, lambda: bool(self._session(request)))
         )
         app.router.add_get(f"{ROOT}events", follow)
         app.router.add_post(f"{ROOT}do", self._signed_in(self._doing.do))
@@ -102,17 +102,19 @@ class Dashboard:
             "holder": session.holder,
             "csrf": session.csrf,
             "now": self._deps.now(),
+            "seen": self._news.state,
         }
 
     def _shower(self, page: Page) -> Callable[[web.Request, Session], Awaitable[web.StreamResponse]]:
         async def show(request: web.Request, session: Session) -> web.StreamResponse:
+            common = self._common(session, page.path)  # before: what comes while it is gathered is news to it
             try:
                 async with asyncio.timeout(PATIENCE):
                     values = await page.gather(self._call(request, session, {}), request.query)
             except TimeoutError as error:
                 late = f"expected to know this within {PATIENCE:g} s"
                 raise ApiError("unavailable", late) from error
-            return html(render(page.template, self._common(session, page.path) | values))
+            return html(render(page.template, common | values))
 
         return show
 

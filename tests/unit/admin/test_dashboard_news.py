@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 import aiohttp
 import pytest
 
-from control_plane.admin.dashboard import news
-from control_plane.admin.dashboard.news import MAX_FOLLOWERS, MAX_ROWS
+from control_plane.admin.dashboard import lookout, news
+from control_plane.admin.dashboard.lookout import MAX_ROWS
+from control_plane.admin.dashboard.news import MAX_FOLLOWERS
 from control_plane.admin.dashboard.sessions import SESSION_SECONDS
 from control_plane.admin.tokens import Role, revoke_token, rotate_token
 from tests.fakes.values import audit_event
@@ -61,9 +62,9 @@ async def session(world: World) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @asynccontextmanager
-async def opened(session: aiohttp.ClientSession, last: str = "") -> AsyncIterator[Stream]:
+async def opened(session: aiohttp.ClientSession, last: str = "", **seen: str) -> AsyncIterator[Stream]:
     headers = {"Last-Event-ID": last} if last else {}
-    async with session.get("/ui/events", headers=headers) as answer:
+    async with session.get("/ui/events", headers=headers, params=seen) as answer:
         assert answer.status == 200
         yield Stream(answer)
 
@@ -99,6 +100,51 @@ async def test_a_page_that_comes_back_gets_what_it_missed_and_nothing_twice(
     assert audit_event(2).event_id in rows
 
 
+async def test_a_new_page_gets_what_came_since_it_was_made(
+    world: World, session: aiohttp.ClientSession
+) -> None:
+    await world.audit.append([audit_event(1)])
+    seen = await _seen(session)
+    world.overview.revision += 1
+    await world.audit.append([audit_event(2)])
+
+    async with opened(session, state=seen, row=audit_event(1).event_id) as stream:
+        rows = await stream.next("rows")
+        state = await stream.next("news")
+    assert audit_event(1).event_id not in rows
+    assert audit_event(2).event_id in rows
+
+    # The page that is made from this has nothing to hear.
+    assert await _seen(session) == state
+    async with opened(session, state=state, row=audit_event(2).event_id) as stream:
+        world.overview.revision += 1
+        assert await stream.next("news") != state
+
+
+async def test_a_page_that_shows_no_row_yet_gets_the_first(
+    world: World, session: aiohttp.ClientSession
+) -> None:
+    await world.audit.append([audit_event(1)])
+
+    async with opened(session, row="") as stream:
+        assert audit_event(1).event_id in await stream.next("rows")
+
+
+@pytest.mark.parametrize("field", ["state", "row"])
+async def test_what_a_page_says_it_has_seen_makes_no_events(
+    world: World, session: aiohttp.ClientSession, field: str
+) -> None:
+    await world.audit.append([audit_event(1)])
+
+    async with opened(session, **{field: "x\n\nevent: rows\ndata: forged\n\n"}) as stream:
+        world.overview.revision += 1
+        await world.audit.append([audit_event(2)])
+        rows = await stream.next("rows")
+        assert "x" not in stream.last.rpartition("/")[0]
+
+    assert "forged" not in rows
+
+
 async def test_who_was_away_for_long_gets_the_newest_only(
     world: World, session: aiohttp.ClientSession
 ) -> None:
@@ -114,7 +160,7 @@ async def test_who_was_away_for_long_gets_the_newest_only(
 async def test_a_new_revision_and_a_new_problem_are_news(
     world: World, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(news, "SURVEY", 0.0)
+    monkeypatch.setattr(lookout, "SURVEY", 0.0)
     async with opened(session) as stream:
         world.overview.revision += 1
         first = await stream.next("news")
@@ -127,22 +173,29 @@ async def test_a_new_revision_and_a_new_problem_are_news(
 async def test_rows_alone_are_news_too_after_a_while(
     world: World, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(news, "FIGURES", 0.1)
+    monkeypatch.setattr(lookout, "FIGURES", 0.1)
     async with opened(session) as stream:
         await world.audit.append([audit_event(1)])
         await stream.next("news")
 
 
-async def test_with_other_news_curves_are_told_of_too_and_not_once_more_a_moment_later(
-    world: World, session: aiohttp.ClientSession
+async def test_with_other_news_curves_are_told_of_too_and_the_row_once_more_when_what_it_tells_of_is_stored(
+    world: World, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(lookout, "FIGURES", 0.5)
     async with opened(session) as stream:
         await world.audit.append([audit_event(1)])
         await stream.next("rows")
         world.overview.revision += 1
-        told = await stream.next("news")
+        began = asyncio.get_running_loop().time()
+        first = await stream.next("news")
+        second = await stream.next("news")
+        took = asyncio.get_running_loop().time() - began
 
-    assert told.endswith(f"-{audit_event(1).event_id[:8]}")
+    row = audit_event(1).event_id[:8]
+    assert first.endswith(f"-{row}+")
+    assert second.endswith(f"-{row}")
+    assert took >= 0.5
 
 
 async def test_an_absent_database_is_waited_for(world: World, session: aiohttp.ClientSession) -> None:
@@ -197,6 +250,12 @@ async def test_who_goes_away_without_a_word_leaves_room_for_others_soon(
             return
         await asyncio.sleep(0.05)
     raise AssertionError("it is still counted")
+
+
+async def _seen(session: aiohttp.ClientSession) -> str:
+    """What the overview says it was made from."""
+    async with session.get("/ui/") as answer:
+        return (await answer.text()).partition('data-seen="')[2].partition('"')[0]
 
 
 async def _status(session: aiohttp.ClientSession) -> int:

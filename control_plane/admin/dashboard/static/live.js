@@ -77,7 +77,10 @@ function follow() {
     busy = false;
   };
   let silence = 0;
-  const source = new EventSource("/ui/events");
+  const seen = new URLSearchParams({ state: document.body.dataset.seen });
+  const rows = document.querySelector("[data-rows]");
+  if (rows) seen.set("row", rows.querySelector("tr[data-id]")?.dataset.id ?? "");
+  const source = new EventSource(`/ui/events?${seen}`);
   source.addEventListener("rows", (event) => add(event.data));
   source.addEventListener("news", news);
   source.addEventListener("ended", () => { source.close(); signedOut(); });
@@ -88,6 +91,7 @@ function follow() {
     else refused().catch(() => notice("Nothing new is shown here any more: load the page again."));
   });
   addEventListener("pagehide", () => { clearTimeout(silence); source.close(); });
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
 }
 
 // Events are not given to this page (any more): to nobody who is not signed in, and to not more pages than may be open.
