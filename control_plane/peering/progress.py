@@ -29,6 +29,14 @@ class Progress:
     _ours_here: int = 0
     _theirs_here: int = 0
 
+    def waits(self) -> None:
+        """Another comparison with this partner goes on."""
+        self.stage = Stage.WAITING
+
+    def asks(self) -> None:
+        """It has its turn."""
+        self.stage = Stage.ASKING
+
     def begins(self) -> None:
         """A part is compared, from its beginning: what was read of it before, in vain, counts no more."""
         self.stage, self._ours_here, self._theirs_here = Stage.READING, 0, 0

@@ -5,11 +5,12 @@ one takes up where the last good one ended.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import uuid4
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -65,6 +66,7 @@ class Reconciler:
     recorder: Recorder
     every: float = 3600.0
     runs: dict[int, Progress] = field(default_factory=dict)
+    turns: WeakValueDictionary[TrustDomain, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     async def run(self) -> None:
         """Compare on schedule until cancelled; what goes wrong is tried again."""
@@ -129,12 +131,11 @@ class Reconciler:
         progress = Progress(organisation, interval, actor, started)
         began, found, error = clock(), Sum(progress), ""
         late: list[Difference] = []
-        earlier = await self.reports.open(organisation, limit=OPEN)
         try:
-            async with asyncio.timeout(DEADLINE):
-                with self._told_of(progress):
-                    late = await self.comparing.recheck(organisation, earlier, found)
-                    await self.comparing.compare(organisation, interval, found)
+            async with asyncio.timeout(DEADLINE), self._turn(progress):
+                earlier = await self.reports.open(organisation, limit=OPEN)
+                late = await self.comparing.recheck(organisation, earlier, found)
+                await self.comparing.compare(organisation, interval, found)
         except InvalidValueError as refusal:
             error = f"{refusal.code}: {refusal.detail}"
         except UnavailableError as failure:
@@ -147,12 +148,21 @@ class Reconciler:
         await self.reports.keep(report, settled=[one.correlation_id for one in late])
         return report
 
-    @contextmanager
-    def _told_of(self, progress: Progress) -> Iterator[None]:
+    @asynccontextmanager
+    async def _turn(self, progress: Progress) -> AsyncIterator[None]:
+        """One after the other with each partner: there, a new one takes the place of the last one.
+
+        ``running`` tells of it, also while it waits.
+        """
         key = id(progress)
         self.runs[key] = progress
+        turn = self.turns.setdefault(progress.organisation, asyncio.Lock())
+        if turn.locked():
+            progress.waits()
         try:
-            yield
+            async with turn:
+                progress.asks()
+                yield
         finally:
             del self.runs[key]
 

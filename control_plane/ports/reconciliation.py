@@ -48,6 +48,7 @@ class Standing:
 class Stage(StrEnum):
     """What a comparison does just now."""
 
+    WAITING = "waiting"  # for another one with the same partner
     ASKING = "asking"  # whether the partner compares, and which fields
     READING = "reading"  # rows, on both sides
     COMPARING = "comparing"  # what was read

@@ -6,7 +6,7 @@ whoever comes second finds the step done.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
@@ -53,6 +53,7 @@ class Rotating:
     audit: AuditStore
     clock: Callable[[], datetime]
     tick: float = TICK
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # an order and a step wait for each other
 
     async def run(self) -> None:
         """Take step after step until cancelled; the database's absence delays, and nothing else."""
@@ -68,6 +69,10 @@ class Rotating:
 
     async def step(self) -> None:
         """At most one step, if there is a rotation and nothing that it waits for."""
+        async with self.turn:
+            await self._step()
+
+    async def _step(self) -> None:
         seen = self.authority.state()
         if seen.rotation is None:
             return
@@ -88,28 +93,31 @@ class Rotating:
 
     async def start(self, *, actor: str) -> RotationView:
         """Announce a new root beside the present one."""
-        seen, now = self.authority.state(), self.clock()
-        sequence = _sequence(seen, now)
-        after = announce(seen, f"root-{sequence}", sequence=sequence, actor=actor, now=now)
-        await self._record("rotation.announced", actor, seen)
-        await self._change(seen, after, now)
+        async with self.turn:
+            seen, now = self.authority.state(), self.clock()
+            sequence = _sequence(seen, now)
+            after = announce(seen, f"root-{sequence}", sequence=sequence, actor=actor, now=now)
+            await self._record("rotation.announced", actor, seen)
+            await self._change(seen, after, now)
         return await self.show()
 
     async def abort(self, *, actor: str) -> RotationView:
         """Return to the old root alone."""
-        seen, now = self.authority.state(), self.clock()
-        after = abort(seen, sequence=_sequence(seen, now), now=now)
-        await self._record("rotation.abort", actor, seen)
-        await self._change(seen, after, now)
+        async with self.turn:
+            seen, now = self.authority.state(), self.clock()
+            after = abort(seen, sequence=_sequence(seen, now), now=now)
+            await self._record("rotation.abort", actor, seen)
+            await self._change(seen, after, now)
         return await self.show()
 
     async def confirm(self, name: str, *, actor: str) -> RotationView:
         """Go on, at the present step, without waiting for ``name``."""
-        seen = self.authority.state()
-        facts = await self.sources.facts(seen.rotation, self.clock())
-        after = confirm(seen, name, facts, actor=actor)
-        await self._record("rotation.confirm", actor, seen, name=name)
-        await self._change(seen, after, facts.now)
+        async with self.turn:
+            seen = self.authority.state()
+            facts = await self.sources.facts(seen.rotation, self.clock())
+            after = confirm(seen, name, facts, actor=actor)
+            await self._record("rotation.confirm", actor, seen, name=name)
+            await self._change(seen, after, facts.now)
         return await self.show()
 
     async def _change(self, seen: AnchorState, after: AnchorState, now: datetime) -> None:

@@ -148,12 +148,16 @@ class System:
         try:
             async with self.applications.get(url, headers=headers) as answer:
                 return answer.status, await answer.text()
-        except aiohttp.ClientError:
+        except (aiohttp.ClientError, TimeoutError):
             return 0, ""  # its listener is just being made
 
     async def passes(self) -> bool:
         """Whether a request does."""
         return await self.call() == 200
+
+    async def refused(self) -> bool:
+        """Whether our gateway knows no way for one."""
+        return await self.call() == 503
 
     async def offer(self) -> None:
         """Lübeck offers its resource, Novgorod may use it and knows it; done once, also when partners."""

@@ -55,6 +55,7 @@ async def joined(system: System, token: str) -> tuple[str, str]:
     await page.get_by_role("textbox", name="Token").fill(token)
     await page.get_by_role("button", name="Join").click()
     await expect(page.locator("h1")).to_contain_text("pending")
+    await expect(page.locator(".words")).to_have_count(2)
     shown = await page.locator(".words").all_inner_texts()
     await page.close()
     return shown[0], shown[1]
@@ -76,6 +77,7 @@ async def test_strangers_become_partners_and_part(running: System) -> None:
     # Both operators read the same words.
     queue = await luebeck.at("trust")
     await queue.get_by_role("link", name="Compare fingerprints…").click()
+    await expect(queue.locator(".words")).to_have_count(2)
     assert await queue.locator(".words").all_inner_texts() == [own, luebecks]
     assert theirs == luebecks
 

@@ -37,6 +37,7 @@ def overview(partners: int) -> str:
         "path": "",
         "holder": SimpleNamespace(name="ada", role="viewer"),
         "csrf": "",
+        "seen": "",
         "now": datetime.now(UTC),
         "status": SimpleNamespace(counts={"resource": 3, "grant": 2}, gateways=()),
         "word": "ok",

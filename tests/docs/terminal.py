@@ -24,7 +24,8 @@ SOON = 60.0  # seconds in which what a page shows has to be there
 _WAIT = 0.1
 # Commands that change nothing.
 _READS = re.compile(
-    r"^(?:curl|cat|test|tail|grep)\b|^(?:proxenia|luebeck|novgorod|visby)\b.*\b(?:list|show|status|explain|check|discover"
+    r"^(?:curl|cat|test|tail|grep)\b|^docker compose exec \S+ python3 -c\b"
+    r"|^(?:proxenia|luebeck|novgorod|visby)\b.*\b(?:list|show|status|explain|check|discover"
     r"|diff|audit (?:verify|reconcile)|statistics|reconciliations|heads|sources|authorize)\b"
 )
 

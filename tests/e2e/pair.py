@@ -190,18 +190,7 @@ def serial(organisation: Organisation) -> str:
 
 async def handshakes(organisation: Organisation) -> int:
     """How many TLS handshakes the gateway's ingress has completed."""
-    return await stat(organisation, r"listener\..*ssl\.handshake$")
-
-
-async def stat(organisation: Organisation, names: str) -> int:
-    """The sum of the gateway's counters and gauges with such ``names``, a regular expression."""
-    socket = organisation.state_dir / "gateway" / organisation.sites[0].gateway_id / "run" / "admin.sock"
-    async with (
-        aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket))) as session,
-        session.get("http://localhost/stats", params={"filter": names}) as answer,
-    ):
-        lines = (await answer.text()).split("\n")
-    return sum(int(line.rpartition(": ")[2]) for line in lines if line)
+    return await organisation.stat(r"listener\..*ssl\.handshake$")
 
 
 async def change_anchors(own: Organisation, partner: Organisation, *, within: float = 60) -> None:

@@ -27,6 +27,7 @@ def processes_in(directory: Path) -> list[str]:
     return found
 
 
+@pytest.mark.alone
 def test_the_demo_holds_and_leaves_nothing_behind() -> None:
     with room() as place:
         check(place)

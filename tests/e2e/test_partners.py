@@ -50,12 +50,17 @@ async def strangers() -> AsyncIterator[Strangers]:
             yield Strangers(visby, riga, amber)
 
 
-def proxenia(own: Organisation, *words: str, code: int = 0) -> str:
-    """The command line on this organisation's machine; its standard output, or its complaint."""
+def run(own: Organisation, *words: str) -> "subprocess.CompletedProcess[str]":
+    """The command line on this organisation's machine."""
     argv = [sys.executable, "-m", "control_plane", "--state-dir", str(own.state_dir), *words]
-    done = subprocess.run(
+    return subprocess.run(
         argv, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, timeout=60, check=False
     )
+
+
+def proxenia(own: Organisation, *words: str, code: int = 0) -> str:
+    """The same, that must end so; its standard output, or its complaint."""
+    done = run(own, *words)
     assert done.returncode == code, f"{words}: {done.stdout}{done.stderr}"
     return done.stdout if code == 0 else done.stderr
 

@@ -189,7 +189,7 @@ async def test_anchors_change_by_what_the_partners_control_plane_says_and_nobody
                 held = await eventually("the partner to drop the old one", lambda: held_alike(own, partner))
             after = await anchors(own)
             actions = await audited(own)
-            well = await findings(own)
+            await eventually("nothing to be wrong with the partner", lambda: nothing_wrong(own))
             await partner.stop()  # nobody calls its gateway: only heartbeats said that it is up
             await eventually("the silence to be noticed", lambda: silent(own), within=20)
             status = await own.get("/status")
@@ -201,9 +201,13 @@ async def test_anchors_change_by_what_the_partners_control_plane_says_and_nobody
     assert held
     assert "rotation.confirm" not in actions
     assert actions[-1] == "rotation.finished"
-    assert well == set()
-    assert status["verdict"] == "ok"
+    # The first comparison on schedule may have found nobody just now; the silence is no problem.
+    assert {one["code"] for one in status["problems"]} <= {"audits_not_compared"}
     assert [one["code"] for one in status["warnings"]] == ["partner_silent"]
+
+
+async def nothing_wrong(organisation: Organisation) -> bool:
+    return await findings(organisation) == set()
 
 
 async def findings(organisation: Organisation) -> set[str]:

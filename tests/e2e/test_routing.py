@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -13,13 +14,12 @@ from aiohttp import web
 from control_plane.app.demo.organisation import eventually
 from control_plane.app.demo.upstream import Upstream
 from tests.e2e.conftest import room
-from tests.e2e.pair import WITHIN, Pair, pair, stat
+from tests.e2e.pair import WITHIN, Pair, pair
 from tests.e2e.test_partners import proxenia
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 SETTINGS = {"PROXENIA_ON_DEMAND": "true", "PROXENIA_CHECK_SECONDS": "1", "PROXENIA_RATE_LIMITS": "enforced"}
-TAKES = 1.5  # seconds until the slow service answers
 SLOW = "slow.luebeck.example"
 NODE = "luebeck-1@luebeck.example"
 
@@ -31,10 +31,23 @@ async def partners() -> AsyncIterator[Pair]:
             yield running
 
 
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """A service that says when a request has come, and answers it when it is told to."""
+
+    port: int
+    entered: asyncio.Event
+    release: asyncio.Event
+
+
 @asynccontextmanager
-async def slow_service() -> AsyncIterator[int]:
+async def slow_service() -> AsyncIterator[Slow]:
+    entered, release = asyncio.Event(), asyncio.Event()
+    release.set()
+
     async def answer(_: web.Request) -> web.Response:
-        await asyncio.sleep(TAKES)
+        entered.set()
+        await release.wait()
         return web.Response()
 
     app = web.Application()
@@ -43,8 +56,9 @@ async def slow_service() -> AsyncIterator[int]:
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield runner.addresses[0][1]
+        yield Slow(runner.addresses[0][1], entered, release)
     finally:
+        release.set()
         await runner.cleanup()
 
 
@@ -96,14 +110,17 @@ async def test_checks_are_in_the_audit_and_no_request_of_anybody(partners: Pair)
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_drained_node_finishes_what_runs_and_gets_nothing_new(partners: Pair) -> None:
-    async with slow_service() as port:
-        await offer(partners, "slow", {"host": "127.0.0.1", "port": port})
+    async with slow_service() as service:
+        await offer(partners, "slow", {"host": "127.0.0.1", "port": service.port})
         await answers(partners, 200, SLOW)
+        service.entered.clear()
+        service.release.clear()
         running = asyncio.create_task(call(partners, SLOW))
-        await asyncio.sleep(TAKES / 3)
+        await asyncio.wait_for(service.entered.wait(), 10)
         await partners.novgorod.post(f"/federation/nodes/{NODE}/drain", {"reason": "new disks"})
         await answers(partners, 503)
         was_running = not running.done()
+        service.release.set()
         finished = await running
     drained = await partners.novgorod.get(f"/federation/nodes/{NODE}")
     await partners.novgorod.post(f"/federation/nodes/{NODE}/undrain", {})
@@ -120,7 +137,7 @@ async def test_five_failures_open_the_circuit_which_is_seen_and_closes_again(par
         return bool(shown["state"] == state)
 
     async def opened() -> bool:
-        return await stat(partners.novgorod, r"outlier_detection\.ejections_active$") == 1
+        return await partners.novgorod.stat(r"outlier_detection\.ejections_active$") == 1
 
     partners.upstream.failing, before = True, partners.upstream.requests
     statuses = [await call(partners) for _ in range(5)]

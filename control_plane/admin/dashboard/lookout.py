@@ -50,9 +50,13 @@ class Lookout:
         places = [place for place, (identifier, _) in enumerate(rows) if identifier == row]
         return rows[places[0] + 1 if places else 0 :][-MAX_ROWS:]
 
+    def knows(self, row: str) -> bool:
+        """Whether it was seen; empty (no row at all) is known."""
+        return not row or any(identifier == row for identifier, _ in self._rows)
+
     async def once(self) -> None:
         """Look at everything."""
-        await self._look()
+        await self.look()
         await self._consider()
 
     async def keep_looking(self) -> None:
@@ -65,7 +69,7 @@ class Lookout:
         stored = -1
         while True:
             stored = await self._deps.audit.until_stored(stored, within=LOOK)
-            await self._look()
+            await self.look()
             await asyncio.sleep(CALM)
 
     async def _state_changes(self) -> None:
@@ -75,7 +79,7 @@ class Lookout:
             await self._consider()
             await asyncio.sleep(CALM)
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
         """Ask for the newest rows; when the database does not answer, everything stays as it was."""
         with suppress(UnavailableError):
             newest = await self._deps.audit.query(AuditQuery(limit=MAX_ROWS))

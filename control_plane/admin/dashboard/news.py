@@ -30,7 +30,7 @@ class News:
 
     def __init__(self, deps: Dependencies) -> None:
         self._lookout = Lookout(deps, self._wake)
-        self._followers: set[asyncio.Event] = set()
+        self._followers: dict[asyncio.Event, web.Request] = {}
         self._looking: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -54,20 +54,20 @@ class News:
         Who returns names the last id that it had; a new page the ``state`` that it was made from, and the
         newest ``row`` that it shows, if it shows any.
         """
-        if len(self._followers) >= MAX_FOLLOWERS:
+        if sum(not _left(each) for each in self._followers.values()) >= MAX_FOLLOWERS:
             raise ApiError("unavailable", f"expected at most {MAX_FOLLOWERS} open pages: close one")
         answer = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
         event = asyncio.Event()
-        self._followers.add(event)
+        self._followers[event] = request
         try:
             await answer.prepare(request)
             await self._begin()
             with suppress(ConnectionError, TimeoutError):  # the browser went away, or takes nothing
                 await self._tell(request, answer, event, stands)
         finally:
-            self._followers.discard(event)
+            del self._followers[event]
             self._end()
         return answer
 
@@ -79,6 +79,8 @@ class News:
         stands: Callable[[], bool],
     ) -> None:
         state, row = self._had(request)
+        if not self._lookout.knows(row):  # the page was quicker than we
+            await self._lookout.look()
         await _send(answer, "retry: 1000\n\n")
         quiet = 0
         while not self._closing and not _left(request):

@@ -9,13 +9,16 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 
 from control_plane.app.children import Child, Command
 from control_plane.app.up import CONTROL_PLANE, GATEWAY
+from control_plane.gateway.envoy_admin import EnvoyAdmin
 from control_plane.gateway.processes import find
 from control_plane.model.identity import TrustDomain
 
@@ -24,6 +27,7 @@ T = TypeVar("T")
 BOOTSTRAP = "bootstrap.json"  # the argument by which an agent knows its Envoy
 _OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LOWEST = 12_000  # below it, services of the machine may come
+_GIVEN = count(secrets.randbelow(1 << 16))  # another process begins elsewhere
 START_WITHIN = 60.0  # seconds; a laptop needs about five
 
 
@@ -31,10 +35,11 @@ def free_port() -> int:
     """A loopback port that was free a moment ago.
 
     Not one of those that the kernel gives to outgoing connections: any of our many could take it meanwhile.
+    And the next one every time: what was given is often bound much later.
     """
     outgoing = int(_OUTGOING.read_text(encoding="ascii").split()[0])
     for _ in range(1_000):
-        port = secrets.randbelow(outgoing - _LOWEST) + _LOWEST if outgoing > _LOWEST else 0
+        port = _LOWEST + next(_GIVEN) % (outgoing - _LOWEST) if outgoing > _LOWEST else 0
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             bound: int = probe.getsockname()[1]
@@ -194,6 +199,12 @@ class Organisation:
             message = f"expected one Envoy in {directory}, got {len(found)}"
             raise DemoError(message)
         return found[0].pid
+
+    async def stat(self, names: str, site: Site | None = None) -> int:
+        """The sum of one Envoy's counters and gauges with such ``names``, a regular expression."""
+        directory = self.state_dir / "gateway" / (site or self.sites[0]).gateway_id
+        text = await EnvoyAdmin(directory / "run" / "admin.sock").read(f"/stats?filter={quote(names)}")
+        return sum(int(line.rpartition(": ")[2]) for line in text.splitlines() if line)
 
     @staticmethod
     def _pid(path: Path) -> int:

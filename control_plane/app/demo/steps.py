@@ -14,7 +14,6 @@ from control_plane.app.demo.stranger import knock
 ORDERS = "orders@luebeck.example"
 STOCKFISH = "stockfish@bergen.example"
 FAILURES_TO_OPEN = 5
-BREATH = 0.02  # seconds between two calls of somebody who reads the answers
 
 
 def expect(what: str, expected: object, got: object) -> None:
@@ -35,11 +34,15 @@ async def agree(scene: Scene) -> str:
     """Operators exchange bundles and nodes; the gateways learn of it."""
     await introduce(scene)
 
+    gateways: set[str] = set()  # of Luebeck that served one: each learns of the grant for itself
+
     async def served() -> bool:
-        answers = await asyncio.gather(
+        orders, stockfish = await asyncio.gather(
             scene.call(scene.novgorod, ORDERS), scene.call(scene.novgorod, STOCKFISH)
         )
-        return all(answer.status == 200 for answer in answers)  # noqa: PLR2004 - OK
+        if orders.status == 200:  # noqa: PLR2004 - OK
+            gateways.add(_callers(orders).partition(";")[0])
+        return stockfish.status == 200 and len(gateways) == len(scene.luebeck.sites)  # noqa: PLR2004 - OK
 
     await eventually("granted resources to be reachable", served)
     return "bundles, nodes, resources and grants exchanged; routes acknowledged by every Envoy"
@@ -49,12 +52,17 @@ async def granted(scene: Scene) -> str:
     """Novgorod may use Luebeck's orders."""
     answer = await scene.call(scene.novgorod, ORDERS, "/today")
     expect("novgorod calls orders@luebeck", 200, answer.status)
-    caller = json.loads(answer.body)["caller"]
+    caller = _callers(answer)
     if "URI=spiffe://novgorod.example/" not in caller:
         message = f"expected novgorod's identity at the service, got {caller!r}"
         raise DemoError(message)
     identity = caller.partition("URI=")[2].partition(";")[0]
     return f"novgorod → orders@luebeck: 200, and the service saw {identity}"
+
+
+def _callers(answer: Answer) -> str:
+    """What the service was told of whose certificate came to which gateway."""
+    return str(json.loads(answer.body)["caller"])
 
 
 async def denied(scene: Scene) -> str:
@@ -125,11 +133,17 @@ async def node_killed(scene: Scene) -> str:
 
 async def circuit(scene: Scene) -> str:
     """Bergen has one node: after five failures the circuit opens, and closes when the service recovers."""
+
+    async def opened() -> bool:  # a worker sees failures, and Envoy's main thread judges them a moment later
+        return await scene.novgorod.stat(r"stockfish.*outlier_detection\.ejections_active$") == 1
+
     await _settle(scene)
     scene.stockfish.failing = True
     try:
         before = scene.stockfish.requests
-        statuses = [await _after_a_breath(scene) for _ in range(FAILURES_TO_OPEN + 5)]
+        statuses = [await _status(scene) for _ in range(FAILURES_TO_OPEN)]
+        await eventually("the circuit to open", opened)
+        statuses += [await _status(scene) for _ in range(5)]
         reached = scene.stockfish.requests - before
     finally:
         scene.stockfish.failing = False
@@ -139,22 +153,20 @@ async def circuit(scene: Scene) -> str:
     started = loop.time()
 
     async def closed() -> bool:
-        return (await scene.call(scene.novgorod, STOCKFISH)).status == 200  # noqa: PLR2004 - OK
+        return await _status(scene) == 200  # noqa: PLR2004 - OK
 
     await eventually("the circuit to close", closed)
     waited = loop.time() - started
     return f"5 failures reached bergen, then 503 at once; served again {waited:.1f} s after it recovered"
 
 
-async def _after_a_breath(scene: Scene) -> int:
-    """One call. Envoy's main thread opens circuits, and its workers hear of it a moment later."""
-    await asyncio.sleep(BREATH)
+async def _status(scene: Scene) -> int:
     return (await scene.call(scene.novgorod, STOCKFISH)).status
 
 
 async def _settle(scene: Scene) -> None:
     """One success, so that no earlier failure counts."""
-    expect("novgorod calls stockfish@bergen", 200, (await scene.call(scene.novgorod, STOCKFISH)).status)
+    expect("novgorod calls stockfish@bergen", 200, await _status(scene))
 
 
 async def control_plane_killed(scene: Scene) -> str:

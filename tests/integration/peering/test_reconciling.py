@@ -108,10 +108,27 @@ async def test_who_waits_sees_how_far_a_comparison_is(deployment: Deploy) -> Non
     report = await comparing
 
     assert report.only_ours == 1
-    assert list(dict.fromkeys(one.stage for one in seen)) == list(Stage)
+    assert list(dict.fromkeys(one.stage for one in seen)) == [one for one in Stage if one != Stage.WAITING]
     assert {(one.organisation, one.interval, one.actor) for one in seen} == {(VISBY, HOURS, "alice")}
     assert [one.share for one in seen] == sorted(one.share for one in seen)
     assert (seen[-1].ours, seen[-1].theirs) == (201, 200)
+    assert reconciler.running() == ()
+
+
+async def test_comparisons_with_one_partner_wait_for_each_other(deployment: Deploy) -> None:
+    luebeck, visby = await partners(deployment)
+    await traffic(luebeck, visby, range(200))
+    reconciler = auditing(luebeck).reconciler
+    waited: set[TrustDomain] = set()
+
+    comparing = [asyncio.create_task(reconciled(luebeck, VISBY)) for _ in range(5)]
+    while not all(one.done() for one in comparing):
+        waited |= {one.organisation for one in reconciler.running() if one.stage == Stage.WAITING}
+        await asyncio.sleep(0)
+    reports = [one.result() for one in comparing]
+
+    assert [(one.error, one.matched, one.agrees) for one in reports] == [("", 200, True)] * 5
+    assert waited == {VISBY}
     assert reconciler.running() == ()
 
 

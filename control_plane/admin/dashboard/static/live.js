@@ -28,11 +28,17 @@ export function signedOut() {
   notice("You are not signed in any more: what is shown here is not renewed.", { href: "/ui/login", textContent: "Sign in" });
 }
 
+let asked = 0;
+
+// Whether what is shown is as new as the server's answer, or as that of a later question.
 async function renew() {
+  const question = ++asked;
   const answer = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store" });
   if (answer.status === 401) return signedOut();
-  if (!answer.ok) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (!answer.ok) return false;
+  const text = await answer.text();
+  if (question !== asked) return true;
+  const fresh = new DOMParser().parseFromString(text, "text/html");
   for (const part of document.querySelectorAll("[data-live]")) {
     const next = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
     if (!next || next.innerHTML === part.dataset.was || part.contains(document.activeElement)) continue;
@@ -44,6 +50,7 @@ async function renew() {
     furnish(next);
   }
   search();
+  return true;
 }
 
 function add(html) {
@@ -71,8 +78,9 @@ function follow() {
       again = false;
       const calm = performance.now() - renewed > PAUSE;
       renewed = performance.now();
-      await renew().catch(() => {});
-      if (!calm) await new Promise((done) => setTimeout(done, PAUSE));
+      const fine = await renew().catch(() => false);
+      again ||= !fine;
+      if (!calm || !fine) await new Promise((done) => setTimeout(done, fine ? PAUSE : PATIENCE));
     }
     busy = false;
   };

@@ -13,7 +13,7 @@ async function again(place, pause) {
       place.replaceWith(document.adoptNode(fresh));
       place = fresh;
     }
-  } else if (answer) return answer.status === 401 ? signedOut() : undefined;
+  } else if (answer && answer.status < 500) return answer.status === 401 ? signedOut() : undefined;
   if (place.dataset.running === "yes") setTimeout(again, pause, place, Math.min(pause * 1.2, LONGEST));
 }
 
