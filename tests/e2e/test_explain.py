@@ -18,7 +18,7 @@ from control_plane.app.up import GATEWAY
 from tests.e2e.conftest import room
 from tests.e2e.pair import RESOURCE, WITHIN, Pair, pair
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 ROUTE = f"{RESOURCE}@luebeck.example"
 CALLER = "spiffe://novgorod.example/gateway/novgorod-1"

@@ -20,7 +20,7 @@ from tests.e2e.test_partners import proxenia
 from tests.integration.discovery.bind9 import NAMED, Bind9, instance
 from tests.unit.pki.minting import DAY, NOW, Minted, chain_pem, crl_pem, key_pem, leaf
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 OURS = (ROUTE, "--as", CALLER)
 HOST = f"{RESOURCE}.luebeck.example"

@@ -25,7 +25,7 @@ from tests.e2e.web import Endpoint, endpoint
 from tests.unit.pki.federation import VISBY, organisation
 from tests.unit.pki.minting import DAY, NOW, Minted, chain_pem, crl_pem
 
-pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 
 HOUR = timedelta(hours=1)
 STOCK = "stock.novgorod.example"

@@ -18,7 +18,7 @@ from control_plane.app.demo.organisation import Organisation, eventually
 from control_plane.app.up import GATEWAY
 from control_plane.cli.output import FORMATS
 from tests.e2e.conftest import room
-from tests.e2e.pair import RESOURCE, Pair, change_anchors, pair
+from tests.e2e.pair import RESOURCE, Pair, change_anchors, handshakes, pair
 from tests.e2e.test_explain import CALLER, ROUTE, call, cause, until
 from tests.unit.pki.minting import DAY, NOW, authority, chain_pem, mint
 
@@ -37,8 +37,14 @@ async def partners() -> AsyncIterator[Pair]:
 
 
 async def test_own_leaves_of_both_sides_change_every_second_without_a_failed_request(partners: Pair) -> None:
+    before = await handshakes(partners.luebeck)
     async with partners.load() as load:
-        await asyncio.sleep(10)
+
+        async def changed() -> bool:
+            enough = [len(serials) >= 6 for serials in load.serials.values()]
+            return sum(enough) == 2 and await handshakes(partners.luebeck) - before >= 8
+
+        await eventually("six certificates of each side to be used", changed, within=60)
 
     assert load.failed == 0, load.outcomes
     assert load.requests > 200

@@ -141,6 +141,10 @@ class Organisation:
         )
         for site in self.sites[1:]:
             self.start_site(site)
+        await self.connected()
+
+    async def connected(self) -> None:
+        """Wait until every gateway is."""
         await eventually(f"{self.name}'s gateways to be connected", self._gateways_ready, within=START_WITHIN)
 
     async def ready_again(self) -> None:

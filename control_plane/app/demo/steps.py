@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
+
 from control_plane.app.demo.organisation import DemoError, Organisation, eventually
 from control_plane.app.demo.scene import Answer, Scene, introduce
 from control_plane.app.demo.stranger import knock
@@ -33,13 +35,14 @@ async def start(scene: Scene) -> str:
 async def agree(scene: Scene) -> str:
     """Operators exchange bundles and nodes; the gateways learn of it."""
     await introduce(scene)
-
     gateways: set[str] = set()  # of Luebeck that served one: each learns of the grant for itself
 
     async def served() -> bool:
-        orders, stockfish = await asyncio.gather(
-            scene.call(scene.novgorod, ORDERS), scene.call(scene.novgorod, STOCKFISH)
-        )
+        try:
+            orders = await scene.call(scene.novgorod, ORDERS)
+            stockfish = await scene.call(scene.novgorod, STOCKFISH)
+        except aiohttp.ClientError:
+            return False  # the listener is just being made
         if orders.status == 200:  # noqa: PLR2004 - OK
             gateways.add(_callers(orders).partition(";")[0])
         return stockfish.status == 200 and len(gateways) == len(scene.luebeck.sites)  # noqa: PLR2004 - OK
@@ -172,6 +175,7 @@ async def _settle(scene: Scene) -> None:
 async def control_plane_killed(scene: Scene) -> str:
     """Traffic does not need the control planes; the audit catches up when they return."""
     answers: list[Answer] = []
+    await scene.luebeck.connected()
     for organisation in (scene.novgorod, scene.luebeck):
         organisation.kill_control_plane()
     answers.extend([await scene.call(scene.novgorod, ORDERS, "/without-control-plane") for _ in range(100)])
