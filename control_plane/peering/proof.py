@@ -38,7 +38,7 @@ def prove(secret: bytes, transcript: bytes) -> tuple[str, str]:
     """The public half and the signature of ``transcript``, both base64url."""
     key = key_of(secret)
     signature = key.sign(transcript, ec.ECDSA(hashes.SHA256()))
-    return urlsafe_b64encode(_point(key.public_key())).decode(), urlsafe_b64encode(signature).decode()
+    return _text(_point(key.public_key())), _text(signature)
 
 
 def check(stored: str, public: str, signature: str, *, transcript: bytes) -> None:
@@ -46,15 +46,27 @@ def check(stored: str, public: str, signature: str, *, transcript: bytes) -> Non
     if len(public) > MAX_PROOF or len(signature) > MAX_PROOF:
         raise RefusedError("bad_proof", f"expected at most {MAX_PROOF} characters of proof, got more")
     try:
-        point = urlsafe_b64decode(public)
+        point = _bytes(public)
         key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
-        key.verify(urlsafe_b64decode(signature), transcript, ec.ECDSA(hashes.SHA256()))
+        key.verify(_bytes(signature), transcript, ec.ECDSA(hashes.SHA256()))
     except (Base64Error, ValueError, InvalidSignature) as error:
         raise RefusedError(
             "bad_proof", "expected the transcript signed with the token's secret, got another"
         ) from error
     if not compare_digest(_hash(_point(key)), stored):
         raise RefusedError("bad_proof", "expected the secret of this invitation's token, got another")
+
+
+def _bytes(text: str) -> bytes:
+    """Decode base64url; ValueError for what is not the one text of its bytes."""
+    raw = urlsafe_b64decode(text)
+    if _text(raw) != text:
+        raise ValueError("expected base64url in its canonical form, got another")
+    return raw
+
+
+def _text(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).decode()
 
 
 def _point(key: ec.EllipticCurvePublicKey) -> bytes:

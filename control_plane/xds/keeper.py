@@ -82,6 +82,8 @@ class Keeper:
                     await self._one_stream(channel)
                 except grpc.aio.AioRpcError as error:
                     _log.debug("not_kept", reason=f"{error.code().name} {error.details()}")
+                except asyncio.InvalidStateError as error:  # it ended after the message we answer
+                    _log.debug("not_kept", reason=str(error))
                 except (OSError, ValueError) as error:
                     _log.warning("not_kept", reason=str(error))
                 finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ from control_plane.model.identity import ObjectId
 from control_plane.model.xds import CLUSTER, ENDPOINTS, SECRET, XdsResource
 from control_plane.ports.publisher import Name
 from control_plane.translate.clusters import nothing
-from control_plane.xds.keeper import Keeper
+from control_plane.xds.keeper import FIRST_PATIENCE, Keeper
 from control_plane.xds.kept import Kept
 from control_plane.xds.lazy import Lazy
 from tests.integration.xds.control import DOMAIN, Control, Setup, control
@@ -28,14 +29,16 @@ def secret(name: str, body: bytes = b"", *, scope: str = "") -> XdsResource:
 
 
 @asynccontextmanager
-async def keeping(server: Control, file: Path) -> AsyncIterator[Keeper]:
+async def keeping(
+    server: Control, file: Path, *, store: KeptFile | None = None, first_patience: float = FIRST_PATIENCE
+) -> AsyncIterator[Keeper]:
     keeper = Keeper(
         gateway=ObjectId("gw-1"),
         trust_domain=DOMAIN,
         target=f"unix:{server.socket}",
         socket=file.parent / "kept.sock",
-        store=KeptFile(file),
-        first_patience=0.3,
+        store=store or KeptFile(file),
+        first_patience=first_patience,
         patience=0.3,
     )
     task = asyncio.create_task(keeper.run())
@@ -99,13 +102,42 @@ async def test_it_stands_in_while_the_control_plane_is_away_and_no_longer(file: 
     assert written(file).keys() == {"one", "two"}
 
 
+class HeldFile(KeptFile):
+    """A disk that takes what is added when it is released."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.asked, self.released = threading.Event(), threading.Event()
+
+    def append(self, data: bytes) -> None:
+        self.asked.set()
+        assert self.released.wait(20)
+        super().append(data)
+
+
+async def test_a_control_plane_that_goes_while_the_disk_writes_is_followed_again(file: Path) -> None:
+    one, two, store = secret("one"), secret("two"), HeldFile(file)
+    async with control(one) as server, keeping(server, file, store=store):
+        await until(lambda: written(file) == {"one": one.version})
+        server.put(two)
+        await until(store.asked.is_set)
+        await server.stop()
+        await server.start(one, two, secret("three"))
+        async with gateway(server.socket, "gw-2") as client:  # by then the stream is known to have ended
+            await client.ask(SECRET)
+            await client.hear()
+        store.released.set()
+
+        await until(lambda: written(file).keys() == {"one", "two", "three"})
+
+
 async def test_what_was_kept_is_served_after_a_restart_without_any_control_plane(file: Path) -> None:
     one = secret("one")
     async with control(one) as server:
         async with keeping(server, file):
             await until(lambda: written(file) == {"one": one.version})
         await server.stop()
-        async with keeping(server, file):
+        async with keeping(server, file, first_patience=0.3):
             await until((file.parent / "kept.sock").exists)
             async with gateway(file.parent / "kept.sock") as client:
                 await client.ask(SECRET, "one")

@@ -4,6 +4,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from string import ascii_letters
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -181,6 +183,20 @@ def test_a_proof_that_is_none_is_refused(key: str, signature: str) -> None:
     join = replace(join_of_text(JOIN), proof_key=key, proof=signature)
 
     assert code_of(lambda: receive(resealed(join))) == "bad_proof"
+
+
+@pytest.mark.parametrize("field", ["proof_key", "proof"])
+def test_another_text_of_the_same_proof_is_refused(field: str) -> None:
+    join = join_of_text(JOIN)
+    text = str(getattr(join, field))
+    body, end = text.rstrip("="), "=" * text.count("=")
+    others = {f"{text}\n", f"{text[:9]}!{text[9:]}", *(f"{body[:-1]}{last}{end}" for last in ascii_letters)}
+    same = [other for other in others - {text} if urlsafe_b64decode(other) == urlsafe_b64decode(text)]
+
+    assert len(same) >= 2
+    for other in same:
+        changed = resealed(replace(join, **{field: other}))  # type: ignore[arg-type]  # both are texts
+        assert code_of(partial(receive, changed)) == "bad_proof"
 
 
 def test_the_twin_of_a_signature_is_refused() -> None:
