@@ -9,6 +9,7 @@ and the long groups begin first; a test marked ``alone`` measures time, and no o
 
 import asyncio
 import fcntl
+import signal
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,6 +20,10 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 asyncio.set_event_loop(None)
+
+# A background job of a shell ignores Ctrl-C, and the commands that are started here would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("proxenia", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("proxenia")

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
+from threading import Event
 
 from control_plane.chain.crossing import REQUESTS, partner_of
 from control_plane.chain.head import TYP, TreeHead, write
@@ -117,9 +118,12 @@ class FakeFollowing:
         self.few = 1000  # more are walked through
         self.sign: Callable[[bytes, str], bytes] = lambda payload, _: payload
         self.organisation = TrustDomain("bergen.example")
+        self.asked = Event()  # where the log ends
 
     async def end(self) -> int:
-        return len(self._audit.events)
+        end = len(self._audit.events)
+        self.asked.set()
+        return end
 
     async def follow(self, after: int, *, query: AuditQuery) -> Followed:
         rows = list(enumerate(self._audit.events))[after:]

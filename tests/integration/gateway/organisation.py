@@ -64,6 +64,7 @@ class Organisation:
     egress: int = field(default_factory=free_port)
     ingress: int = field(default_factory=free_port)
     upstream: int = 0
+    slow: list[str] = field(default_factory=list)  # what arrived at the upstream that takes a second
     settings: dict[str, object] = field(default_factory=dict)  # more of AgentConfig
     agents: list[asyncio.subprocess.Process] = field(default_factory=list)
     server: Server | None = None
@@ -179,11 +180,14 @@ async def until_async(condition: Callable[[], Awaitable[bool]], *, seconds: floa
 
 
 @contextlib.asynccontextmanager
-async def slow_upstream() -> AsyncIterator[int]:
-    """A service that answers 200; ``/slow`` after a second, ``/fail`` with 500. Yields its port."""
+async def slow_upstream() -> AsyncIterator[tuple[int, list[str]]]:
+    """A service that answers 200, ``/slow`` after 1 s, ``/fail`` with 500: its port, and what came slow."""
+    arrived: list[str] = []
 
     async def serve(request: web.Request) -> web.Response:
-        await asyncio.sleep(1.0 if request.path.startswith("/slow") else 0)
+        if request.path.startswith("/slow"):
+            arrived.append(request.path)
+            await asyncio.sleep(1.0)
         return web.Response(text="ok", status=500 if request.path.startswith("/fail") else 200)
 
     app = web.Application()
@@ -193,6 +197,6 @@ async def slow_upstream() -> AsyncIterator[int]:
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
-        yield runner.addresses[0][1]
+        yield runner.addresses[0][1], arrived
     finally:
         await runner.cleanup()

@@ -13,26 +13,33 @@ pytestmark = pytest.mark.integration
 ASKED = 0.004  # seconds between two requests: far more than any budget allows
 
 
-async def passed(both: Parties, seconds: float) -> tuple[int, float]:
-    """How many requests got through, and how long it took from the first to the last answer."""
-    began, count = time.monotonic(), 0
-    while time.monotonic() - began < seconds:
+async def passed(both: Parties, seconds: float) -> tuple[int, float, float]:
+    """How many requests got through until nothing was left, and in how long: at least, at most.
+
+    The time of a budget is that between two decisions of Envoy's, each of which is made while we wait.
+    """
+    await both.get("/", host="secret.server.example")  # costs nothing, and opens the connections
+    began, first, count, status = time.monotonic(), 0.0, 0, 200
+    while status == 200 or time.monotonic() - began < seconds:
+        sent = time.monotonic()
         status, _ = await both.get("/")
+        last = time.monotonic()
+        first = first or last
         assert status in {200, 429}
         count += status == 200
         await asyncio.sleep(ASKED)
-    return count, time.monotonic() - began
+    return count, sent - first, last - began
 
 
 async def test_a_budget_holds_its_burst_and_what_its_hour_brings() -> None:
     async with parties(Tuning(), cast=Cast(rate=36_000)) as both:
-        count, took = await passed(both, 8)
+        count, least, most = await passed(both, 8)
 
-    assert count == pytest.approx(50 + took * 10, abs=3)
+    assert 50 + least * 10 - 3 <= count <= 50 + most * 10 + 3
 
 
 async def test_who_is_over_the_limit_is_told_so_and_how_much_is_left_before() -> None:
-    async with parties(Tuning(burst=3), cast=Cast(rate=3_600)) as both:
+    async with parties(Tuning(burst=3), cast=Cast(rate=60)) as both:
         url, headers = both.url("/"), {"Host": "orders.server.example"}
         answers = []
         for _ in range(5):
@@ -55,7 +62,7 @@ async def test_a_caller_may_ask_for_its_own_budget() -> None:
 
 
 async def test_what_is_denied_costs_nothing() -> None:
-    async with parties(Tuning(burst=2), cast=Cast(rate=3_600)) as both:
+    async with parties(Tuning(burst=2), cast=Cast(rate=60)) as both:
         denied = [(await both.get("/", host="secret.server.example"))[0] for _ in range(5)]
         allowed = [(await both.get("/"))[0] for _ in range(3)]
 
@@ -64,7 +71,7 @@ async def test_what_is_denied_costs_nothing() -> None:
 
 
 async def test_limits_that_are_not_enforced_are_counted() -> None:
-    async with parties(Tuning(burst=2, limits_enforced=False), cast=Cast(rate=3_600)) as both:
+    async with parties(Tuning(burst=2, limits_enforced=False), cast=Cast(rate=60)) as both:
         statuses = {(await both.get("/"))[0] for _ in range(8)}
         counted = await both.servers[0].stat("partners.http_local_rate_limit.rate_limited")
 

@@ -156,6 +156,7 @@ async def test_websockets_and_events_cross_both_gateways(shared: Parties) -> Non
     assert events == "data: 0\n\ndata: 1\n\ndata: 2\n\n"
 
 
+@pytest.mark.alone
 async def test_a_stream_outlives_the_request_timeout_and_a_plain_request_does_not() -> None:
     async with parties(Tuning(request_timeout=0.6, retries=0)) as both:
         headers = {"Host": "orders.server.example"}

@@ -42,6 +42,7 @@ def large(number: int) -> XdsResource:
     return XdsResource.of(ROUTES, "large", os.urandom(8) + bytes(4 * MIB) + str(number).encode())
 
 
+@pytest.mark.alone
 async def test_a_client_that_does_not_read_delays_nobody_and_is_let_go() -> None:
     async with (
         control(endpoints("a", 999), large(0), setup=Setup(Limits(write_seconds=0.5))) as server,
@@ -80,6 +81,7 @@ async def test_a_client_that_reads_again_is_told_that_its_stream_ended(later: fl
         assert "does not read" in text
 
 
+@pytest.mark.alone
 async def test_a_client_that_floods_is_read_slowly_and_delays_nobody() -> None:
     setup = Setup(Limits(burst=100, rate=10))
     async with (
@@ -103,6 +105,7 @@ async def test_a_client_that_floods_is_read_slowly_and_delays_nobody() -> None:
             await asyncio.gather(flooding, return_exceptions=True)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("first", [True, False])
 async def test_a_client_that_sends_garbage_is_ended_and_nobody_else(*, first: bool) -> None:
     async with (
@@ -121,6 +124,7 @@ async def test_a_client_that_sends_garbage_is_ended_and_nobody_else(*, first: bo
         await changes_arrive(server, good)
 
 
+@pytest.mark.alone
 async def test_bytes_that_are_no_http_at_all_disturb_nobody() -> None:
     async with control(endpoints("a", 999)) as server, gateway(server.socket) as good:
         await listening(good)
@@ -187,6 +191,7 @@ async def test_a_request_above_the_limit_ends_its_stream() -> None:
     assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+@pytest.mark.alone
 async def test_a_gateways_second_stream_takes_over_from_its_first() -> None:
     async with (
         control(endpoints("a", 999)) as server,

@@ -136,29 +136,39 @@ def test_an_export_is_itself_in_the_audit(terminal: Terminal, anchors: Path, tmp
     assert terminal.world.audit.events[-1].action == "audit.export"
 
 
+def once_followed(terminal: Terminal, late: list[AuditEvent]) -> threading.Thread:
+    """Rows that come when somebody has begun to follow the log."""
+
+    def append() -> None:
+        assert terminal.world.following.asked.wait(20)
+        asyncio.run(terminal.world.audit.append(late))
+
+    thread = threading.Thread(target=append)
+    thread.start()
+    return thread
+
+
 def test_new_rows_are_followed_as_they_come(terminal: Terminal) -> None:
     asyncio.run(terminal.world.audit.append([audit_event(1)]))
     late: list[AuditEvent] = [audit_event(2), audit_event(3)]
-    timer = threading.Timer(0.3, lambda: asyncio.run(terminal.world.audit.append(late)))
-    timer.start()
+    appending = once_followed(terminal, late)
 
     lines = terminal.good("audit", "tail", "--count", "2").splitlines()
 
-    timer.join()
+    appending.join(20)
     assert [line.split()[-1] for line in lines] == ["correlation-2", "correlation-3"]
 
 
 def test_only_rows_that_were_asked_for_are_followed(terminal: Terminal) -> None:
     denied = [replace(audit_event(number), decision="denied", reporter="gw-2") for number in (2, 5)]
     late: list[AuditEvent] = [audit_event(1), denied[0], audit_event(3), audit_event(4), denied[1]]
-    timer = threading.Timer(0.3, lambda: asyncio.run(terminal.world.audit.append(late)))
-    timer.start()
+    appending = once_followed(terminal, late)
 
     lines = terminal.good(
         "audit", "tail", "--count", "2", "--decision", "denied", "--node", "gw-2"
     ).splitlines()
 
-    timer.join()
+    appending.join(20)
     assert [line.split()[-1] for line in lines] == ["correlation-2", "correlation-5"]
 
 

@@ -135,11 +135,14 @@ def test_the_status_is_shown_again_when_it_changes_until_ctrl_c(terminal: Termin
     env = {**os.environ, "PROXENIA_ADMIN": terminal.socket}
     with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
-        before = json.loads(process.stdout.readline())
-        connect(terminal.world)
-        after = json.loads(process.stdout.readline())
-        process.send_signal(signal.SIGINT)
-        code = process.wait(20)
+        try:
+            before = json.loads(process.stdout.readline())
+            connect(terminal.world)
+            after = json.loads(process.stdout.readline())
+            process.send_signal(signal.SIGINT)
+            code = process.wait(20)
+        finally:
+            process.kill()
 
     assert (before["verdict"], after["verdict"], code) == ("problem", "ok", 130)
 

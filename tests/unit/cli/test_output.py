@@ -86,9 +86,12 @@ def test_ctrl_c_ends_with_130(terminal: Terminal) -> None:
     argv = [sys.executable, "-m", "control_plane", "discover", "--watch", "--timeout", "0"]
     env = {**os.environ, "PROXENIA_ADMIN": terminal.socket}
     with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith(b"NODE")
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith(b"NODE")
 
-        process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGINT)
 
-        assert process.wait(20) == 130
+            assert process.wait(20) == 130
+        finally:
+            process.kill()

@@ -22,7 +22,6 @@ from cryptography.x509.oid import NameOID
 
 from control_plane.cli.main import main
 
-NOW = datetime.now(UTC)
 ANSWER = {
     "gateway": "gw-1",
     "status": 200,
@@ -105,14 +104,15 @@ def own_certificate(directory: Path, host: str) -> Path:
     """Key and certificate for an address, in one file, which is its own authority."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "admin")])
+    now = datetime.now(UTC)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW - timedelta(minutes=1))
-        .not_valid_after(NOW + timedelta(hours=1))
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + timedelta(hours=1))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
