@@ -2,7 +2,8 @@
 
 What the operator chose: ``gap`` drops the oldest files and traffic goes on; ``block`` drains and stops Envoy
 until most has been shipped. Either way, and when Envoy could not write (disk full), a line in the access log
-says so with numbers: it is shipped like the others, and becomes an audit event of type ``gap``.
+says so with numbers: it is shipped like the others, and becomes an audit event of type ``gap``. When it is
+dropped itself before it was shipped, what it said is said again: the next gap counts what it had counted.
 """
 
 import asyncio
@@ -21,7 +22,8 @@ from control_plane.gateway.log_files import LogFiles
 
 EVERY = 1.0  # seconds between looks
 RESUME = 0.5  # of the limit: below it blocked traffic goes on
-_CHUNK = 1 << 20  # bytes
+_FULL = "spool_full"
+_OURS = b'"gap": "'  # in a line of ours, and in none of Envoy's: in a value of theirs, quotes are escaped
 _WRITE_FAILED = "filesystem.write_failed"
 
 _log = structlog.get_logger(__name__)
@@ -103,11 +105,18 @@ class Spool:
                 if size <= self.limit:
                     return
                 path = files.directory / name
-                lines, length = _count(path), files.size(name)
+                lost, length = _read(path, files.stream), files.size(name)
                 path.unlink(missing_ok=True)
                 size -= length
-                _log.error("spool_full", stream=files.stream, file=name, lines=lines, bytes=length)
-                self._say("spool_full", stream=files.stream, file=name, lines=lines, bytes=length)
+                _log.error(_FULL, stream=files.stream, file=name, lines=lost.lines, bytes=length)
+                self._unsaid += lost.others
+                self._say(
+                    _FULL,
+                    stream=files.stream,
+                    file=name,
+                    lines=lost.lines + lost.lines_before,
+                    bytes=length + lost.bytes_before,
+                )
 
     def _say(self, gap: str, **facts: object) -> None:
         line = {
@@ -137,10 +146,41 @@ class Spool:
             self._unsaid.clear()
 
 
-def _count(path: Path) -> int:
-    """The lines of a file."""
-    lines = 0
+@dataclass(slots=True)
+class _Lost:
+    """What goes with a file: lines, what earlier gaps of its stream had counted, what else we had said."""
+
+    lines: int = 0
+    lines_before: int = 0
+    bytes_before: int = 0
+    others: list[bytes] = field(default_factory=list)
+
+    def add(self, line: bytes, said: dict[str, object], stream: str) -> None:
+        """Take a line of ours."""
+        facts = said["facts"]
+        if isinstance(facts, dict) and (said["gap"], facts.get("stream")) == (_FULL, stream):
+            self.lines_before += int(facts["lines"])
+            self.bytes_before += int(facts["bytes"])
+        else:
+            self.others.append(line)
+
+
+def _read(path: Path, stream: str) -> _Lost:
+    lost = _Lost()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            lines += chunk.count(b"\n")
-    return lines
+        for line in file:
+            said = _said(line) if _OURS in line else None
+            if said is None:
+                lost.lines += line.endswith(b"\n")
+            else:
+                lost.add(line, said, stream)
+    return lost
+
+
+def _said(line: bytes) -> dict[str, object] | None:
+    """What a line of ours says; None when a full disk had cut it: it was said again, whole."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) and said.keys() == {"ts", "row", "gap", "facts"} else None

@@ -95,6 +95,36 @@ async def test_with_gap_the_oldest_files_go_and_an_event_says_how_many_lines_tha
     assert event.metadata == {"stream": "access", "file": oldest, "lines": "10", "bytes": "1000"}
 
 
+async def test_a_gap_that_is_dropped_before_it_was_shipped_is_counted_by_the_next(tmp_path: Path) -> None:
+    logs = logs_of(tmp_path)
+    watched = spool(tmp_path, Envoy(), limit=2500, policy="gap")
+    admin = watched.admin
+    assert isinstance(admin, Failing)
+
+    for number in range(4, 10):  # always three files, of ten lines each and ours
+        await watched.look()
+        admin.failed = 7 if number == 4 else 8
+        logs.begin(number)
+        (tmp_path / (logs.current() or "")).write_bytes(LINE * 10)
+    await watched.look()
+
+    lost = [event for event in said(logs) if event.reason == "spool_full"]
+    kept = b"".join((tmp_path / name).read_bytes() for name in logs.names()).splitlines()
+    assert sum(int(event.metadata["lines"]) for event in lost) == 9 * 10 - kept.count(LINE[:-1])
+    others = [event for event in said(logs) if event.reason == "log_not_written"]
+    assert sorted(event.metadata["writes"] for event in others) == ["1", "7"]
+
+
+async def test_a_gap_that_a_full_disk_had_cut_is_a_line_like_others(tmp_path: Path) -> None:
+    logs = logs_of(tmp_path)
+    (tmp_path / logs.names()[0]).write_bytes(LINE * 9 + b'{"row": "r", "gap": "spool_full", "facts": {}\n')
+
+    await spool(tmp_path, Envoy(), limit=2500, policy="gap").look()
+
+    (event,) = said(logs)
+    assert event.metadata["lines"] == "10"
+
+
 async def test_with_block_traffic_stops_until_half_is_shipped_and_no_line_is_lost(tmp_path: Path) -> None:
     logs, envoy = logs_of(tmp_path), Envoy()
     watched = spool(tmp_path, envoy, limit=2500, policy="block")
