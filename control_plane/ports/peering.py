@@ -154,8 +154,19 @@ class BundleStates(Protocol):
     async def follow(self, source: BundleSource) -> None:
         """Fetch this organisation's bundle there from now on, at once."""
 
-    async def fetched(self, organisation: TrustDomain, outcome: Fetched) -> None:
-        """Note the outcome of a fetch."""
+    async def fetched(
+        self,
+        organisation: TrustDomain,
+        outcome: Fetched,
+        *,
+        due_at: datetime | None = None,
+        spacing: float = 0,
+    ) -> None:
+        """Note the outcome of a fetch; ``due_at`` is what the state said that it began with.
+
+        If it says something else now, somebody has asked for another fetch meanwhile: that one is due in
+        ``spacing`` seconds, unless the outcome wants it sooner.
+        """
 
     async def hurry(self, organisation: TrustDomain, *, spacing: float) -> None:
         """Make it due now, but not sooner than ``spacing`` seconds after the last fetch."""

@@ -1,6 +1,7 @@
 """The partners and bundle states of ports/peering.py in PostgreSQL."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -67,7 +68,8 @@ _AFTER = f"{_STATES} WHERE organisation > $1 ORDER BY organisation LIMIT $2"
 _FETCHED = """
 UPDATE peering_bundles SET
     fetched_at = clock_timestamp(),
-    due_at = clock_timestamp() + make_interval(secs => $2),
+    due_at = clock_timestamp() + make_interval(secs =>
+        CASE WHEN due_at <> $7::timestamptz THEN least($2::float8, $8::float8) ELSE $2 END),
     code = $3,
     detail = $4,
     failures = CASE WHEN $5 THEN failures + 1 ELSE 0 END,
@@ -75,9 +77,12 @@ UPDATE peering_bundles SET
 WHERE organisation = $1
 """
 
+# What is due may be fetched at this moment: its time changes too, so that the end of that fetch can tell.
 _HURRY = """
 UPDATE peering_bundles SET
-    due_at = least(due_at, greatest(clock_timestamp(), fetched_at + make_interval(secs => $2)))
+    due_at = greatest(
+        clock_timestamp(), least(due_at, coalesce(fetched_at + make_interval(secs => $2), clock_timestamp()))
+    )
 WHERE organisation = $1
 """
 
@@ -148,8 +153,15 @@ class PostgresBundleStates:
         async with self._pool.connection() as connection:
             await connection.execute(_FOLLOW, source.organisation, _SOURCE.dump_json(source).decode())
 
-    async def fetched(self, organisation: TrustDomain, outcome: Fetched) -> None:
-        """Note the outcome of a fetch."""
+    async def fetched(
+        self,
+        organisation: TrustDomain,
+        outcome: Fetched,
+        *,
+        due_at: datetime | None = None,
+        spacing: float = 0,
+    ) -> None:
+        """Note the outcome of a fetch; if ``due_at`` has changed, another one was asked for."""
         async with self._pool.connection() as connection:
             await connection.execute(
                 _FETCHED,
@@ -159,6 +171,8 @@ class PostgresBundleStates:
                 outcome.detail,
                 outcome.failed,
                 outcome.held,
+                due_at,
+                spacing,
             )
 
     async def hurry(self, organisation: TrustDomain, *, spacing: float) -> None:

@@ -130,9 +130,8 @@ class PartnerBundles:
         if agreement is None or agreement.state not in _FOLLOWED:
             # Without any, a join is just being written.
             seconds = DEFAULT_POLL if agreement else SPACING
-            await self.store.fetched(
-                organisation, Fetched(code=NOT_FOLLOWED, detail="we do not agree with it", seconds=seconds)
-            )
+            outcome = Fetched(code=NOT_FOLLOWED, detail="we do not agree with it", seconds=seconds)
+            await self.store.fetched(organisation, outcome, due_at=state.due_at, spacing=SPACING)
             return
         stored = await self.objects.get(Kind.BUNDLE, organisation)
         present = _bundle(stored)
@@ -151,7 +150,7 @@ class PartnerBundles:
         except (ConflictError, MissingError):  # an operator was quicker: look again
             outcome = Fetched(code=state.code, detail=state.detail, seconds=self.tick)
         await self._alarm(state, outcome)
-        await self.store.fetched(organisation, outcome)
+        await self.store.fetched(organisation, outcome, due_at=state.due_at, spacing=SPACING)
 
     async def _apply(self, judgement: Judgement, stored: Stored | None, document: Document) -> Fetched:
         """Do what was decided; what to remember of it."""

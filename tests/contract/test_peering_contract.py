@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
@@ -272,6 +273,27 @@ async def test_a_fetch_can_be_hurried_but_not_hammered(peering: Peering) -> None
 
     assert soon == []
     assert [state.source for state in await peering.states.due()] == [SOURCE]
+
+
+@pytest.mark.parametrize(("hurried", "wait"), [(False, 300), (True, 60)])
+async def test_a_fetch_that_is_asked_for_during_one_follows_it(
+    peering: Peering, *, hurried: bool, wait: int
+) -> None:
+    await peering.states.follow(SOURCE)
+    (begun,) = await peering.states.due()
+    if hurried:
+        await peering.states.hurry(VISBY, spacing=60)
+    still_due = await peering.states.due()
+
+    await peering.states.fetched(
+        VISBY, Fetched(code="", detail="", seconds=300), due_at=begun.due_at, spacing=60
+    )
+
+    (state,) = await peering.states.all()
+    assert [one.source for one in still_due] == [SOURCE]
+    assert state.due_at is not None
+    assert state.fetched_at is not None
+    assert abs(state.due_at - state.fetched_at - timedelta(seconds=wait)) < timedelta(seconds=1)
 
 
 async def test_an_endpoint_of_another_kind_keeps_its_identity(peering: Peering) -> None:

@@ -194,14 +194,23 @@ class FakeBundleStates:
             source=source, fetched_at=fetched_at, due_at=self._now()
         )
 
-    async def fetched(self, organisation: TrustDomain, outcome: Fetched) -> None:
+    async def fetched(
+        self,
+        organisation: TrustDomain,
+        outcome: Fetched,
+        *,
+        due_at: datetime | None = None,
+        spacing: float = 0,
+    ) -> None:
         state = self._states.get(organisation)
         if state is None:
             return
+        asked = due_at is not None and due_at != state.due_at
+        seconds = min(outcome.seconds, spacing) if asked else outcome.seconds
         self._states[organisation] = replace(
             state,
             fetched_at=self._now(),
-            due_at=self._now() + timedelta(seconds=outcome.seconds),
+            due_at=self._now() + timedelta(seconds=seconds),
             code=outcome.code,
             detail=outcome.detail,
             failures=state.failures + 1 if outcome.failed else 0,
@@ -212,10 +221,9 @@ class FakeBundleStates:
         state = self._states.get(organisation)
         if state is None or state.due_at is None:
             return
-        earliest = self._now()
-        if state.fetched_at is not None:
-            earliest = max(earliest, state.fetched_at + timedelta(seconds=spacing))
-        self._states[organisation] = replace(state, due_at=min(state.due_at, earliest))
+        now = self._now()
+        earliest = now if state.fetched_at is None else state.fetched_at + timedelta(seconds=spacing)
+        self._states[organisation] = replace(state, due_at=max(now, min(state.due_at, earliest)))
 
 
 class _Held:

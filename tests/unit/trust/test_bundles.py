@@ -111,6 +111,24 @@ async def test_an_unchanged_bundle_changes_nothing(world: World, visby: Organisa
     assert world.objects.actors == ["op"]
 
 
+async def test_a_bundle_that_is_asked_for_during_its_fetch_is_fetched_again_soon(
+    world: World, visby: Organisation
+) -> None:
+    class Asking(Endpoint):
+        async def fetch(self, source: BundleSource, anchors: Sequence[str]) -> bytes:
+            world.now += timedelta(seconds=1)
+            await world.bundles.refresh(VISBY)
+            return await super().fetch(source, anchors)
+
+    world.endpoint = Asking()
+    world.bundles = replace(world.bundles, fetcher=world.endpoint)
+    await world.hold(visby.bundle)
+
+    state = await world.fetch(served(visby.bundle, hint=120))
+
+    assert state.due_at == world.now + timedelta(seconds=SPACING)
+
+
 async def test_a_bundle_with_a_new_anchor_beside_the_old_one_is_taken(
     world: World, visby: Organisation
 ) -> None:
