@@ -188,8 +188,8 @@ async def listen(interface: Interface, view: View, changed: Callable[[], None]) 
     """A link while it is open; UnusableError when it cannot be. At its end it says goodbye for our own."""
     zeroconf = _open(interface)
     try:
-        await zeroconf.zeroconf.async_wait_for_start()
         _keep_to(zeroconf, interface)
+        await zeroconf.zeroconf.async_wait_for_start()
         link = Link(zeroconf, interface, view, changed)
         # Multicast only: a unicast answer would go to whichever process on this machine has the port too.
         browser = AsyncServiceBrowser(
@@ -226,9 +226,23 @@ def _open(interface: Interface) -> AsyncZeroconf:
 
 
 def _keep_to(zeroconf: AsyncZeroconf, interface: Interface) -> None:
-    """Take in nothing from other interfaces: Linux hands on whatever any process here has joined."""
+    """Take in nothing from other interfaces: Linux hands on whatever any process here has joined.
+
+    zeroconf reads for the first time when the event loop is next at work, so nothing has been taken in yet.
+    """
     if not hasattr(socket, "SO_BINDTODEVICE"):
         return
-    for reader in zeroconf.zeroconf.engine.readers:
-        opened = reader.transport.get_extra_info("socket")
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.name.encode())
+    engine = zeroconf.zeroconf.engine
+    for opened in (engine._listen_socket, *engine._respond_sockets):  # noqa: SLF001 - later it is too late
+        if opened is not None:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.name.encode())
+            empty(opened)  # of what came before
+
+
+def empty(opened: socket.socket) -> None:
+    """Read what has arrived at a socket; that is fewer datagrams than its buffer has bytes."""
+    for _ in range(opened.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)):
+        try:
+            opened.recv(1, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return

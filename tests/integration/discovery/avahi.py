@@ -66,9 +66,9 @@ async def run(*command: str) -> None:
 class Link:
     """A namespace, and a pair of interfaces: ``name`` is the end that is here."""
 
-    def __init__(self, *, v4: bool = True) -> None:
+    def __init__(self, *, v4: bool = True, v6: bool = True) -> None:
         number = next(_numbers)
-        self._v4 = v4
+        self._v4, self._v6 = v4, v6
         self.namespace = f"proxenia-{os.getpid()}-{number}"
         self.name = f"px{os.getpid() % 0x100000:x}-{number}"
         self._octets = f"{os.getpid() % 250}.{number % 250}"
@@ -100,6 +100,8 @@ class Link:
         at_once = "echo 0 >/proc/sys/net/ipv6/conf/$1/accept_dad"
         await run("sh", "-c", at_once, "sh", self.name)
         await run("ip", "netns", "exec", self.namespace, "sh", "-c", at_once, "sh", "eth0")
+        if not self._v6:
+            await run("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/$1/disable_ipv6", "sh", self.name)
         await run("ip", "link", "set", self.name, "up")
         await run(*far, "link", "set", "eth0", "up")
 
@@ -131,6 +133,7 @@ class Avahi:
         self.link = link
         self._directory = directory
         self._hosts = dict[str, str]()
+        self._changes = count(1)
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
@@ -172,11 +175,11 @@ class Avahi:
         for one in instances:
             self._hosts[one.label] = f"{one.address} {one.host}.local\n"
             texts = "".join(f"<txt-record>{escape(text)}</txt-record>" for text in one.txt)
-            self._file(one.label).write_text(
+            self._put(
+                self._file(one.label),
                 f'<?xml version="1.0" standalone="no"?><!DOCTYPE service-group SYSTEM "avahi-service.dtd">'
                 f"<service-group><name>{escape(one.label)}</name><service><type>_proxenia._tcp</type>"
                 f"<host-name>{one.host}.local</host-name><port>{one.port}</port>{texts}</service></service-group>",
-                encoding="utf-8",
             )
         self._reload()
 
@@ -186,6 +189,14 @@ class Avahi:
             del self._hosts[label]
             self._file(label).unlink()
         self._reload()
+
+    def _put(self, file: Path, text: str) -> None:
+        """Have a file with a time of its own: avahi takes one with the same second for unchanged."""
+        beside = self._directory / "being-written"
+        beside.write_text(text, encoding="utf-8")
+        moment = next(self._changes)
+        os.utime(beside, (moment, moment))
+        beside.replace(file)
 
     def _file(self, label: str) -> Path:
         return self._directory / "services" / f"{label}.service"

@@ -1,4 +1,4 @@
-"""What runs at the far end of a link, in its namespace: ``python -m …far watch|flood|noise <count>``."""
+"""What runs at the far end of a link, in its namespace: ``python -m …far watch|flood|insist|noise N``."""
 
 import asyncio
 import json
@@ -78,6 +78,14 @@ async def flood(count: int) -> None:
                 await asyncio.sleep(0.01)
 
 
+async def insist(count: int) -> None:
+    """Announce so many services again and again, and say so after the first time."""
+    await flood(count)
+    print("all were announced", flush=True)  # noqa: T201 - read by the test
+    while True:
+        await flood(count)
+
+
 async def noise(count: int) -> None:
     """Send datagrams of nothing, and announcements with wrong bytes in them."""
     chance = random.Random(count)  # noqa: S311 - the same noise each time
@@ -91,7 +99,7 @@ async def noise(count: int) -> None:
                 await asyncio.sleep(0.01)
 
 
-MODES = {"watch": lambda _count: watch(), "flood": flood, "noise": noise}
+MODES = {"watch": lambda _count: watch(), "flood": flood, "insist": insist, "noise": noise}
 
 if __name__ == "__main__":
     asyncio.run(MODES[sys.argv[1]](int(sys.argv[2])))
