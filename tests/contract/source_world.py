@@ -139,12 +139,12 @@ class Reader:
         else:
             self._reports.put_nowait(AssertionError("expected reports for ever, got an end of them"))
 
-    async def cancel(self) -> None:
-        """Cancel the source: it has to end in time."""
+    async def cancel(self, *, within: float = SOON) -> None:
+        """Cancel the source: it has to end ``within`` so many seconds."""
         assert self._task is not None
         self._task.cancel()
-        done, _ = await asyncio.wait({self._task}, timeout=END_WITHIN)
-        assert done, f"expected the source to end within {END_WITHIN:g} s of its cancellation"
+        done, _ = await asyncio.wait({self._task}, timeout=within)
+        assert done, f"expected the source to end within {within:g} s of its cancellation"
 
     async def next(self) -> Report:
         """The next report, which is sound."""

@@ -165,6 +165,7 @@ async def test_look_may_be_called_before_anybody_listens(world: World) -> None:
         await reader.until(lists())
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("state", ["waiting", "broken", "silent"])
 async def test_a_source_ends_in_time_and_leaves_nothing_behind(world: World, state: str) -> None:
     await world.put(ONE)
@@ -177,7 +178,7 @@ async def test_a_source_ends_in_time_and_leaves_nothing_behind(world: World, sta
             await (world.break_off() if state == "broken" else world.fall_silent())
             source.look()
             await asyncio.sleep(0.1)  # it is in the middle of asking
-        await reader.cancel()
+        await reader.cancel(within=END_WITHIN)
         await world.mend()  # what it does itself while it is silent is not the source's
 
     left = asyncio.all_tasks() - before

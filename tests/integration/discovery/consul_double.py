@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from control_plane.app.demo.organisation import free_port
 from tests.integration.discovery.consul_state import CRITICAL, PASSING, Catalog
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -53,7 +54,7 @@ class ConsulDouble:
     ) -> None:
         self.catalogs = {name: Catalog(name) for name in datacenters}
         self.own = self.catalogs[datacenters[0]]
-        self.port = 0
+        self.port = free_port()  # nobody else's while it is away
         self.questions = 0
         self._tls = tls
         self._tokens = tokens
@@ -84,7 +85,6 @@ class ConsulDouble:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._tls, reuse_address=True)
         await site.start()
-        self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         """Die: every connection ends at once, whatever it waits for."""

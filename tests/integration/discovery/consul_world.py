@@ -5,12 +5,12 @@
 
 import asyncio
 import os
-import socket
 from pathlib import Path
 from uuid import uuid4
 
 import aiohttp
 
+from control_plane.app.demo.organisation import free_port
 from control_plane.discovery.consul import ConsulSource
 from control_plane.discovery.consul_http import ConsulOptions
 from control_plane.ports.source import Source
@@ -19,7 +19,6 @@ from tests.integration.discovery.consul_double import ConsulDouble
 from tests.integration.discovery.front import HEAD, Front, answer
 
 WAIT = 120.0  # seconds: no blocking query of a test ends by itself
-PATIENCE = 0.5
 _UP_WITHIN = 20.0
 RUBBISH = {
     "a page for people": answer(
@@ -126,7 +125,7 @@ class ConsulWorld:
 
     def options(self) -> ConsulOptions:
         """How the agent is asked through the front."""
-        return ConsulOptions(address=self.front.address, service=self.service, wait=WAIT, patience=PATIENCE)
+        return ConsulOptions(address=self.front.address, service=self.service, wait=WAIT)
 
     def source(self) -> Source:
         return ConsulSource(self.options())
@@ -159,9 +158,7 @@ class AgentWorld(ConsulWorld):
         given = os.environ.get("CONSUL_HTTP_ADDR", "")
         if given:
             return given if "//" in given else f"http://{given}"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         others = [f"-{name}=-1" for name in ("dns-port", "grpc-port", "grpc-tls-port", "https-port")]
         self._process = await asyncio.create_subprocess_exec(
             os.environ["CONSUL_BIN"],

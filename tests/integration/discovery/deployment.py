@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -106,9 +107,13 @@ async def deployed(
     sources: Sequence[Source],
     *,
     resource: str = RESOURCE,
+    now: Callable[[], datetime] = utc_now,
     **given: object,
 ) -> AsyncIterator[Deployment]:
-    """Run everything; ``given`` are further settings. Without a ``resource``, Envoy hears of no node."""
+    """Run everything; ``given`` are further settings. Without a ``resource``, Envoy hears of no node.
+
+    ``now`` is the clock by which what sources said ages.
+    """
     state_dir = directory / "bremen"
     state_dir.mkdir(mode=0o711)
     settings = Settings.model_validate(
@@ -125,7 +130,7 @@ async def deployed(
         }
     )
     parts = Parts.of(settings)
-    discovery = Discovery.following(sources, settings, parts.database, parts.federator, now=utc_now)
+    discovery = Discovery.following(sources, settings, parts.database, parts.federator, now=now)
     parts = replace(parts, discovery=discovery)
     async with parts.database, _running(parts), _gateway(settings):
         run = settings.gateway_dir / "run"

@@ -5,6 +5,8 @@ from contextlib import suppress
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from control_plane.app.demo.organisation import free_port
+
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Consul-Index: 7\r\n"
 
 
@@ -25,7 +27,7 @@ class Front:
         self._answer = b""
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._port = 0
+        self._port = free_port()
 
     @property
     def address(self) -> str:
@@ -35,7 +37,6 @@ class Front:
     async def start(self) -> None:
         """Listen; after a stop, on the same port."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Refuse connections, and end those that there are."""

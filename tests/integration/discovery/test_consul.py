@@ -16,7 +16,7 @@ from control_plane.model.sighting import Candidate
 from control_plane.ports.source import Lost, Seen
 from tests.contract.source_world import Reader, Record, is_lost, lists
 from tests.integration.discovery.consul_double import ConsulDouble, Tokens
-from tests.integration.discovery.consul_world import PATIENCE, DoubleWorld, registration
+from tests.integration.discovery.consul_world import DoubleWorld, registration
 from tests.integration.discovery.front import HEAD, answer
 
 ONE, TWO = Record(node_id="gw-1"), Record(node_id="gw-2", host="192.0.2.8")
@@ -32,7 +32,7 @@ async def world() -> AsyncIterator[DoubleWorld]:
 
 
 def options(double: ConsulDouble, **changes: object) -> ConsulOptions:
-    made = ConsulOptions(address=double.address, patience=PATIENCE)
+    made = ConsulOptions(address=double.address)
     return replace(made, **changes)  # type: ignore[arg-type]  # by name
 
 
@@ -87,7 +87,7 @@ async def test_a_server_that_died_is_lost_and_followed_again_without_anybody_ask
 
 async def test_a_waiting_question_that_is_never_answered_ends(world: DoubleWorld) -> None:
     await world.put(ONE)
-    source = ConsulSource(replace(world.options(), wait=1.0))
+    source = ConsulSource(replace(world.options(), wait=1.0, patience=0.5))
 
     async with Reader(source) as reader:
         await reader.until(lists(ONE))

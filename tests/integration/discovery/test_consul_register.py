@@ -13,7 +13,6 @@ from control_plane.discovery.consul_register import OwnService, Registrar
 from tests.contract.source_world import Reader, Record, lists
 from tests.fakes.peering import FakeSingleton
 from tests.integration.discovery.consul_double import ConsulDouble
-from tests.integration.discovery.consul_world import PATIENCE
 
 OURS = Record(node_id="gw-1", organisation="bergen.example", host="127.0.0.1", region="dc1", resources=())
 OTHER = replace(OURS, node_id="gw-2")
@@ -50,7 +49,7 @@ async def registering(
     double: ConsulDouble, gateways: Gateways, way: str
 ) -> AsyncIterator[asyncio.Task[None]]:
     registrar = Registrar(
-        options=ConsulOptions(address=double.address, patience=PATIENCE),
+        options=ConsulOptions(address=double.address),
         way="ttl" if way == "ttl" else "tcp",
         services=gateways,
         singleton=FakeSingleton(),
@@ -72,7 +71,7 @@ async def registered(double: ConsulDouble) -> None:
 
 
 def source(double: ConsulDouble) -> ConsulSource:
-    return ConsulSource(ConsulOptions(address=double.address, patience=PATIENCE, wait=5.0))
+    return ConsulSource(ConsulOptions(address=double.address, wait=5.0))
 
 
 async def test_a_gateway_that_takes_connections_is_there_until_we_stop() -> None:
@@ -144,6 +143,7 @@ async def test_an_agent_that_was_away_or_forgot_is_told_again(way: str) -> None:
     await double.stop()
 
 
+@pytest.mark.alone
 async def test_stopping_does_not_wait_for_an_agent_that_is_away() -> None:
     double = ConsulDouble()
     await double.start()

@@ -13,7 +13,7 @@ from control_plane.ports.source import Lost
 from control_plane.trust.minting import Wish, authority, chain_pem, key_pem, mint
 from tests.contract.source_world import Reader, Record, lists
 from tests.integration.discovery.consul_double import ConsulDouble
-from tests.integration.discovery.consul_world import PATIENCE, registration
+from tests.integration.discovery.consul_world import registration
 
 ONE = Record(node_id="gw-1")
 LOOPBACK = ((0x87, bytes([127, 0, 0, 1])),)  # RFC 5280, 4.2.1.6: an iPAddress
@@ -54,7 +54,7 @@ def files(tmp_path: Path) -> Files:
 
 
 async def first_report(double: ConsulDouble, **given: Path) -> object:
-    source = ConsulSource(ConsulOptions(address=double.address, patience=PATIENCE, **given))  # type: ignore[arg-type]  # by name
+    source = ConsulSource(ConsulOptions(address=double.address, **given))  # type: ignore[arg-type]  # by name
     async with Reader(source) as reader:
         return await reader.next()
 

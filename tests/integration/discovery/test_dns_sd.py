@@ -9,6 +9,7 @@ import pytest
 from dns.name import from_text
 
 from control_plane.discovery.dns_exchange import Server
+from control_plane.discovery.dns_look import LOOK_DEADLINE
 from control_plane.discovery.dns_message import Question, RecordType
 from control_plane.discovery.dns_sd import DnsOptions, DnsSd
 from control_plane.discovery.dns_servers import NameServers
@@ -28,12 +29,14 @@ async def named(tmp_path: Path) -> AsyncIterator[Bind9]:
         yield server
 
 
-async def look(*servers: Server, domain: str = ZONE, require_dnssec: bool = False) -> Report:
+async def look(
+    *servers: Server, domain: str = ZONE, require_dnssec: bool = False, within: float = 20
+) -> Report:
     """What a new source says first."""
     options = DnsOptions(domain=domain, servers=servers, require_dnssec=require_dnssec)
     reports = DnsSd(options).reports()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(within):
             return await anext(reports)
     finally:
         await reports.aclose()  # type: ignore[attr-defined]  # it is a generator
@@ -276,7 +279,7 @@ async def test_thousands_of_names_without_anything_behind_are_survived_and_told_
         return answer(query, names, count=3000) if browses else answer(query)
 
     async with Garbage(server, nonsense):
-        report = await look(server)
+        report = await look(server, within=LOOK_DEADLINE)
 
     assert isinstance(report, Seen)
     assert report.candidates == ()

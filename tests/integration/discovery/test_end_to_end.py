@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from control_plane.app.own_trust import utc_now
 from control_plane.model.sighting import RawEndpoint, SourceKind
 from control_plane.ports.source import Report, Seen
 from tests.contract.source_world import Record, World
@@ -33,7 +35,7 @@ SHORT: dict[str, Any] = {"discovery_keep_seconds": KEEP, "discovery_offline_seco
 PLACES: dict[str, Callable[[Path], World]] = {
     "file": FileWorld,
     "consul": lambda _directory: DoubleWorld(),
-    "dns-sd": partial(Bind9World, ttl=1),
+    "dns-sd": partial(Bind9World, ttl=1, floor=1),
     "mdns": AvahiWorld,
 }
 
@@ -61,8 +63,26 @@ async def seen(deployment: Deployment, *expected: str) -> None:
     await deployment.until_endpoints(*expected)
 
 
+class Clock:
+    """That of the machine until it is stopped; from then on it moves when it is told to."""
+
+    def __init__(self) -> None:
+        self._stopped: datetime | None = None
+
+    def __call__(self) -> datetime:
+        return self._stopped or utc_now()
+
+    def stop(self) -> None:
+        self._stopped = utc_now()
+
+    def go_on(self, seconds: float) -> None:
+        assert self._stopped is not None
+        self._stopped += timedelta(seconds=seconds)
+
+
 async def test_a_node_appears_changes_and_disappears(place: World, room: Path, database_url: str) -> None:
-    async with deployed(room, database_url, [place.source()], **SHORT) as deployment:
+    clock = Clock()
+    async with deployed(room, database_url, [place.source()], now=clock, **SHORT) as deployment:
         await place.put(ONE)
         await place.put(TWO)
         await seen(deployment, AT_ONE, AT_TWO)
@@ -70,17 +90,24 @@ async def test_a_node_appears_changes_and_disappears(place: World, room: Path, d
         assert node["problem"] is None
         assert node["discovered_at"] <= node["last_seen"]
 
+        clock.stop()  # whatever follows may take as long as it does
         await place.put(replace(ONE, host="192.0.2.77", port=9443))
         await seen(deployment, MOVED, AT_TWO)
 
         await place.remove("gw-1")
         await deployment.call("POST", "/federation/discover", {"timeout": 5})
 
+        async def missed() -> bool:
+            return all(state["nodes"] == 1 for state in (await deployment.sources()).values())
+
         async def last() -> bool:
             return await deployment.endpoints() == {MOVED: 1, AT_TWO: 0}
 
+        await deployment.until("the node to be missed", missed)
+        clock.go_on(KEEP)
         await deployment.until("the node that is gone to be tried last", last)
         assert (await deployment.listed())["gw-1"]["status"] == "offline"
+        clock.go_on(OFFLINE)
         await deployment.until_endpoints(AT_TWO)
         assert set(await deployment.listed()) == {"gw-2"}
 
