@@ -20,7 +20,7 @@ _SPACE = UUID("2f9c3a52-5b0f-4a57-9d3a-6c2b8e0d7f11")
 
 
 async def trust(one: Deployment, other: Deployment) -> None:
-    """Make two deployments partners."""
+    """Make two deployments partners; ``other`` is the last that trusts."""
     text = await one.invite(other.name)
     await other.peering.joiner.join(text, actor="operator")
     for own, partner in ((one, other), (other, one)):

@@ -166,12 +166,14 @@ async def _rest(reader: asyncio.StreamReader) -> bytes:
             return b""
 
 
+@pytest.mark.alone
 async def test_silent_and_slow_callers_are_cut_off(deployment: Deploy) -> None:
-    luebeck = await deployment("luebeck.example", limits=Limits(lifetime=1, handshake=0.5))
+    luebeck = await deployment("luebeck.example", limits=Limits(lifetime=1))
+    hasty = await deployment("visby.example", limits=Limits(handshake=0.5))
     loop = asyncio.get_running_loop()
     started = loop.time()
 
-    reader, writer = await asyncio.open_connection(luebeck.address.host, luebeck.address.port)
+    reader, writer = await asyncio.open_connection(hasty.address.host, hasty.address.port)
     assert await _rest(reader) == b""  # never shakes hands
     writer.close()
     async with connected(luebeck) as (reader, writer):

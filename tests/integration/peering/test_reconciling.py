@@ -246,7 +246,7 @@ async def test_the_schedule_goes_on_where_the_last_good_comparison_ended(deploym
     luebeck = await deployment(LUEBECK, schedule=Schedule(reconcile=0.05))
     visby = await deployment(VISBY)
     await traffic(luebeck, visby, range(20))
-    await trust(luebeck, visby)  # from here on it is compared
+    await trust(visby, luebeck)  # Lübeck trusts last: from then on it compares, and Visby answers
 
     async with asyncio.timeout(30):
         while len(found := await luebeck.database.reconciliations.page()) < 3:  # noqa: ASYNC110 - the schedule's clock decides

@@ -130,6 +130,7 @@ async def test_data_of_another_major_version_is_left_alone_with_a_clear_error(st
     assert [path.name for path in data.iterdir()] == ["PG_VERSION"]
 
 
+@pytest.mark.alone
 async def test_it_stops_in_spite_of_clients(state_dir: Path) -> None:
     server = EmbeddedPostgres(state_dir)
     dsn = await server.start()

@@ -30,7 +30,8 @@ async def supervised(server: EmbeddedPostgres) -> AsyncIterator[Database]:
     async def keep() -> None:
         while True:
             await server.wait()
-            await server.start()
+            with suppress(UnavailableError):  # it was killed while it started: once more
+                await server.start()
 
     dsn = await server.start()
     keeper = asyncio.create_task(keep())

@@ -123,7 +123,9 @@ def _trusted(bundle: Bundle, resource: str) -> list[Value]:
 async def _envoy(
     directory: Path, own: TrustDomain, values: list[Value], certificate: Leaf
 ) -> AsyncIterator[Envoy]:
-    publication = Federator(own, Tuning(retries=0)).apply(Change(1, items(values)), now=NOW)
+    publication = Federator(own, Tuning(retries=0, connect_timeout=10)).apply(
+        Change(1, items(values)), now=NOW
+    )
     certificate.write(directory / "sds")
     text = bootstrap(publication.upserts, admin="admin.sock", free_ports=True)
     async with running(directory, text) as envoy:
