@@ -132,8 +132,9 @@ class Keeper:
         await asyncio.to_thread(self.store.replace, whole)
 
     async def _stand_in(self) -> None:
-        patience = self.first_patience
-        while True:
+        patience, task = self.first_patience, asyncio.current_task()
+        # Asked each time: a cancellation that comes as grpc's server ends is taken there and not passed on.
+        while task is None or not task.cancelling():
             await self._absent.wait()
             try:
                 async with asyncio.timeout(patience):

@@ -84,8 +84,8 @@ class Server:
             await self._server.stop(grace)
         for task in self._tasks:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         try:
             await self._gateways.save()
         except UnavailableError as error:

@@ -28,11 +28,8 @@ def secret(name: str, body: bytes = b"", *, scope: str = "") -> XdsResource:
     return XdsResource.of(SECRET, name, b"\n" + bytes([len(name)]) + name.encode() + body, scope=scope)
 
 
-@asynccontextmanager
-async def keeping(
-    server: Control, file: Path, *, store: KeptFile | None = None, first_patience: float = FIRST_PATIENCE
-) -> AsyncIterator[Keeper]:
-    keeper = Keeper(
+def keeper_of(server: Control, file: Path, *, store: KeptFile | None = None, first_patience: float) -> Keeper:
+    return Keeper(
         gateway=ObjectId("gw-1"),
         trust_domain=DOMAIN,
         target=f"unix:{server.socket}",
@@ -41,6 +38,13 @@ async def keeping(
         first_patience=first_patience,
         patience=0.3,
     )
+
+
+@asynccontextmanager
+async def keeping(
+    server: Control, file: Path, *, store: KeptFile | None = None, first_patience: float = FIRST_PATIENCE
+) -> AsyncIterator[Keeper]:
+    keeper = keeper_of(server, file, store=store, first_patience=first_patience)
     task = asyncio.create_task(keeper.run())
     try:
         yield keeper
@@ -129,6 +133,28 @@ async def test_a_control_plane_that_goes_while_the_disk_writes_is_followed_again
         store.released.set()
 
         await until(lambda: written(file).keys() == {"one", "two", "three"})
+
+
+async def test_it_ends_whenever_it_is_told_to_while_it_stops_standing_in(file: Path) -> None:
+    one = secret("one")
+    async with control(one) as server:
+        async with keeping(server, file):
+            await until(lambda: written(file) == {"one": one.version})
+        for turns in range(16):  # of the loop, from the control plane's return
+            await server.stop()
+            await server.start(one, closed=True)
+            keeper = keeper_of(server, file, first_patience=0.0)
+            task = asyncio.create_task(keeper.run())
+            await until((file.parent / "kept.sock").exists)
+            server.board.open()
+            await keeper._present.wait()  # noqa: SLF001 - each turn since then is meant
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+            task.cancel()
+
+            ended, _ = await asyncio.wait([task], timeout=10)
+            assert ended, turns
 
 
 async def test_what_was_kept_is_served_after_a_restart_without_any_control_plane(file: Path) -> None:
