@@ -18,6 +18,7 @@ from control_plane.peering.tls import ServerContexts
 
 _log = structlog.get_logger()
 _PAUSE = 0.1  # seconds after an accept that failed (no file descriptors left)
+_END = 1.0  # seconds in which a transport finds that it was cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,15 +99,25 @@ class Listener:
                 ssl_handshake_timeout=self._limits.handshake,
             )
         except BaseException:
-            connection.close()
+            _cut(connection)
             raise
         try:
             await watched.closed.wait()
         finally:
-            # Python 3.11.2 (Debian 12) forgets the connection of a transport that was closed twice; it then
-            # ends by its own shutdown timeout.
+            # Python 3.11 forgets the connection of a transport that was closed twice, as whoever answers the
+            # last request does: aborting does nothing then (AttributeError in Debian 12), so it is cut.
             with suppress(AttributeError):
                 transport.abort()
+            _cut(connection)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_END):
+                    await watched.closed.wait()
+
+
+def _cut(connection: socket.socket) -> None:
+    """Let its transport find that it has ended; the transport closes it."""
+    with suppress(OSError):  # it is closed
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Watched(asyncio.Protocol):

@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -15,14 +18,14 @@ from control_plane.model.peering import control_plane_id
 from control_plane.peering import token
 from control_plane.peering.client import Exchange
 from control_plane.peering.joining import Visit
-from control_plane.peering.listener import Limits
+from control_plane.peering.listener import Limits, Listener
 from control_plane.peering.paths import BUNDLE_PATH, CHALLENGES, HEARTBEATS, JOINS, WELL_KNOWN_BUNDLE
 from control_plane.peering.refusal import RefusedError
-from control_plane.peering.tls import ClientContext
+from control_plane.peering.tls import ClientContext, ServerContexts
 from control_plane.pki import spiffe_bundle
 from control_plane.trust.authority import Authority
 from tests.integration.peering.conftest import Deploy
-from tests.integration.peering.deployment import Deployment
+from tests.integration.peering.deployment import Deployment, bound
 
 pytestmark = pytest.mark.integration
 
@@ -186,6 +189,43 @@ async def test_silent_and_slow_callers_are_cut_off(deployment: Deploy) -> None:
         assert await _rest(reader) == b""  # drips
 
     assert loop.time() - started < 8
+
+
+class Twice(asyncio.Protocol):
+    """Answers, and closes its transport twice, as a server does that ends while a connection is ending."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.write(b"good bye")
+        transport.close()
+        transport.close()
+
+
+async def test_a_connection_whose_end_nobody_answers_is_cut_off(tmp_path: Path) -> None:
+    authority = Authority.open(tmp_path, TrustDomain("luebeck.example"), now=datetime.now(UTC))
+    contexts = ServerContexts(lambda: authority.server_credentials(now=datetime.now(UTC)))
+    with bound() as listening:
+        running = asyncio.create_task(Listener(contexts, Twice, Limits(lifetime=1)).run(listening))
+        waited = await asyncio.to_thread(_until_cut, listening.getsockname())
+        running.cancel()
+        await asyncio.wait([running])
+
+    assert waited < 10  # by itself, an end of TLS that nobody answers takes 30 s
+
+
+def _until_cut(address: tuple[str, int]) -> float:
+    """Seconds from the first words until nothing of the connection is there, for a caller who says nothing."""
+    with socket.create_connection(address, timeout=20) as connection:
+        with anybody().wrap_socket(connection) as talking:
+            assert talking.recv(100) == b"good bye"
+            silent = socket.socket(fileno=talking.detach())
+        began = monotonic()
+        with silent:
+            silent.settimeout(20)
+            with suppress(ConnectionError):
+                while silent.recv(1 << 16):
+                    pass
+            return monotonic() - began
 
 
 async def test_one_address_has_only_so_many_connections(deployment: Deploy) -> None:
