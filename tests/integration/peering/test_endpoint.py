@@ -214,7 +214,7 @@ async def test_a_connection_whose_end_nobody_answers_is_cut_off(tmp_path: Path) 
 
 
 def _until_cut(address: tuple[str, int]) -> float:
-    """Seconds from the first words until nothing of the connection is there, for a caller who says nothing."""
+    """Seconds from the first words until nothing of the connection is there, for one who says nothing."""
     with socket.create_connection(address, timeout=20) as connection:
         with anybody().wrap_socket(connection) as talking:
             assert talking.recv(100) == b"good bye"
