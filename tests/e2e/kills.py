@@ -60,6 +60,7 @@ class Side:
     direction: str
     counted: Counter = field(default_factory=Counter)  # by Envoys that were killed, just before
     kills: list[float] = field(default_factory=list)  # when Envoys were killed
+    begins: list[float] = field(default_factory=list)  # when the requests that have a row began
 
     async def completed(self) -> Counter:
         """The requests that the present Envoy has answered on this listener."""
@@ -98,6 +99,7 @@ class Side:
             events = [event_of(row) for row in await connection.fetch(ROWS, self.direction)]
         finally:
             await connection.close()
+        self.begins = [span(event)[0] for event in events]
         return {event.correlation_id: event for event in events if crossed(event)}
 
     async def verified(self) -> int:
@@ -179,6 +181,16 @@ async def reports(own: Side, partner: Side, *, since: float, differ: int) -> lis
 def early(side: Side, start: float, end: float) -> float:
     """How long before a kill of this side's Envoy a request had ended; 0: it had begun and not ended."""
     return max(0.0, min((kill - end for kill in side.kills if start <= kill), default=float("inf")))
+
+
+def cut(side: Side, start: float) -> float:
+    """The same of a request that nobody was answered, and that the other side saw first at ``start``.
+
+    It may have read it from the kernel when our Envoy was dead already, but not after the next one began.
+    """
+    began_before = any(start <= kill for kill in side.kills)
+    nobody_since = any(not any(kill < begun <= start for begun in side.begins) for kill in side.kills)
+    return 0.0 if began_before or nobody_since else float("inf")
 
 
 def span(event: AuditEvent) -> tuple[float, float]:

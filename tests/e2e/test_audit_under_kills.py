@@ -17,7 +17,7 @@ import pytest
 from control_plane.app.demo.organisation import eventually
 from control_plane.model.audit import AuditEvent
 from tests.e2e.conftest import room
-from tests.e2e.kills import Load, Report, Side, early, load, reports, span
+from tests.e2e.kills import Load, Report, Side, cut, early, load, reports, span
 from tests.e2e.pair import pair
 
 KILLS = int(os.environ.get("PROXENIA_TEST_KILLS", "8"))
@@ -116,8 +116,8 @@ def judge_times(egress: Side, ingress: Side, missing: dict[str, list[AuditEvent]
     """A row is only missing of what a killed Envoy answered in its LAST seconds, or had not answered yet."""
     times: dict[str, list[float]] = {"egress": [], "ingress": []}
     for event in missing["egress"]:  # the caller knows when Envoy had answered, if it had
-        answered = seen.answered.get(event.correlation_id, float("inf"))
-        times["egress"].append(early(egress, span(event)[0], answered))
+        answered, start = seen.answered.get(event.correlation_id), span(event)[0]
+        times["egress"].append(early(egress, start, answered) if answered else cut(egress, start))
     for event in missing["ingress"]:
         times["ingress"].append(early(ingress, *span(event)))
     for direction, found in times.items():
