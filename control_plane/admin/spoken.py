@@ -148,5 +148,6 @@ def _lost(held: Held, states: States) -> bool:
 
 
 def _seen_at(held: Held, states: States) -> datetime | None:
+    """When the source noted that it looked; what is new is stored a moment before that is noted."""
     state = states.get(held.sighting.source)
-    return state.seen_at if state else None
+    return max(state.seen_at, held.since) if state and state.seen_at else None

@@ -74,6 +74,17 @@ async def test_a_discovered_node_says_since_when_and_until_when_it_was_seen(worl
     assert by_id.document == shown.document
 
 
+async def test_what_was_stored_after_the_last_look_was_seen_when_it_was_discovered(world: World) -> None:
+    await world.sources.seen(DNS, SourceKind.DNS_SD, FOUND)
+    await put(
+        world, said("a", since=MOMENT + timedelta(days=36_500))
+    )  # the look that found it is not noted yet
+
+    shown = await world.call("GET", f"{NODES}/a@{PARTNER}")
+
+    assert shown.document["last_seen"] == shown.document["discovered_at"] == "2126-02-05T12:00:00Z"
+
+
 async def test_a_node_is_online_while_somebody_who_can_see_says_so(world: World) -> None:
     await put(world, said("a"))
 
